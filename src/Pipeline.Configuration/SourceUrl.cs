@@ -1,4 +1,3 @@
-using System.Net;
 using Pipeline.Core;
 
 namespace Pipeline.Configuration;
@@ -21,7 +20,7 @@ public sealed record SourceUrl(string Scheme, string Authority, IReadOnlyList<st
     public string Thing => $"URL {Scheme}://{(Username is null ? "" : $"{Username}@")}{Authority}{string.Concat(Path.Select(part => $"/{part}"))}";
 
     /// <summary>All its hosts are this machine by their names, so that nobody listens in between.</summary>
-    public bool IsLoopback => Hosts.All(host => host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Host, out var address) && IPAddress.IsLoopback(address)));
+    public bool IsLoopback => Hosts.All(host => TlsRule.IsLoopback(host.Host));
 
     /// <summary>Each with its port; null: the usual one.</summary>
     public IReadOnlyList<(string Host, int? Port)> Hosts => [.. Authority.Split(',').Select(SplitPort)];

@@ -12,9 +12,12 @@ public static class TlsRule
     {
         var isMeant = settings.Bool("plaintext", byDefault: false);
         RefuseSecrets(settings, key, address);
-        if (!isMeant && address is { Scheme: "http" } && !IsLoopback(address.Host))
-            settings.Report(key, $"leads to {address.Host} in plain text, which whoever is on the way reads and changes. Write https://, or plaintext = true beside it where the network is nobody else's");
+        if (!isMeant && address is not null && HttpAddress.IsPlain(address))
+            settings.Report(key, $"{InPlainText(address)}. Write https://, or plaintext = true beside it where the network is nobody else's");
     }
+
+    /// <summary>What is wrong with an address of plain <c>http</c>.</summary>
+    public static string InPlainText(Uri address) => $"leads to {address?.Host} in plain text, which whoever is on the way reads and changes";
 
     /// <summary>Reports an address with a name, a password or a query in it: addresses are said in logs, errors and metrics.</summary>
     public static void RefuseSecrets(SettingsReader settings, string key, Uri? address)

@@ -19,8 +19,7 @@ internal static class SnowflakeDraft
         if (url.Username is not { } username) throw Missing(url, "it does not say as whom to read");
         var (role, warehouse, watermark, key) = (Required(url, "role"), Required(url, "warehouse"), Required(url, "watermark"), Required(url, "key").Split(','));
         if (table.Split('.') is not [var schema, var name]) throw new PipelineException(FaultKind.Invalid, url.Thing, $"'{table}' is not SCHEMA.TABLE", "Write both, in the letters that SHOW TABLES prints.");
-        if (!Uri.TryCreate(url.Option("account-url") ?? $"https://{url.Hosts[0].Host}.snowflakecomputing.com", UriKind.Absolute, out var account) || !(account.Scheme == Uri.UriSchemeHttps || account.IsLoopback))
-            throw new PipelineException(FaultKind.Invalid, url.Thing, "account-url is no https:// address", "Leave it out, or write https://HOST.");
+        var account = Address(url, "account-url", url.Option("account-url") ?? $"https://{url.Hosts[0].Host}.snowflakecomputing.com");
         var isKeyPair = url.Option("key-file") is not null;
         var options = new SnowflakeSourceOptions
         {
@@ -55,9 +54,14 @@ internal static class SnowflakeDraft
         return [.. schema.FieldsList.Where(field => field.Name is not (BronzeColumns.Op or BronzeColumns.Position)).Select(field => new DraftColumn(field.Name, field.DataType, IsRequired: false))];
     }
 
-    private static Uri TokenUrl(SourceUrl url) => url.Option("token-url") is not { } text ? throw Missing(url, "it says neither key-file nor token-url, by which to prove who reads")
-        : Uri.TryCreate(text, UriKind.Absolute, out var token) && (token.Scheme == Uri.UriSchemeHttps || token.IsLoopback) ? token
-        : throw new PipelineException(FaultKind.Invalid, url.Thing, "token-url is no https:// address", "Correct it.");
+    private static Uri TokenUrl(SourceUrl url) => Address(url, "token-url", url.Option("token-url") ?? throw Missing(url, "it says neither key-file nor token-url, by which to prove who reads"));
+
+    private static Uri Address(SourceUrl url, string option, string text)
+    {
+        var address = HttpAddress.TryParse(text);
+        if (address is not null && !HttpAddress.IsPlain(address)) return address;
+        throw new PipelineException(FaultKind.Invalid, url.Thing, $"{option}: {(address is null ? HttpAddress.Refusal(text) : $"it {TlsRule.InPlainText(address)}")}", $"Write {HttpAddress.Form}.");
+    }
 
     private static string Required(SourceUrl url, string option) => url.Option(option) is { Length: > 0 } value ? value : throw Missing(url, $"it does not say {option}");
 

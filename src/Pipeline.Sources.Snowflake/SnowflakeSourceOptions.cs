@@ -134,18 +134,7 @@ public sealed record SnowflakeSourceOptions
         return options;
     }
 
-    internal static Uri Url(SettingsReader settings, string key)
-    {
-        var text = settings.String(key);
-        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttps || (url.Scheme == Uri.UriSchemeHttp && url.IsLoopback)))
-        {
-            TlsRule.RefuseSecrets(settings, key, url);
-            return url;
-        }
-
-        if (text.Length > 0) settings.Report(key, $"'{TlsRule.Shown(text)}' is not an https:// address (http:// is for the own machine only)");
-        return Defaults.AccountUrl;
-    }
+    internal static Uri Url(SettingsReader settings, string key) => HttpAddress.ReadEncrypted(settings, key, settings.String(key)) ?? Defaults.AccountUrl;
 
     private static readonly (string Was, string Now, string? Note)[] OldNames =
     [

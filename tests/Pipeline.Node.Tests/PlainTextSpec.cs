@@ -14,6 +14,21 @@ public sealed class PlainTextSpec : IDisposable
 
     public PlainTextSpec() => File.Copy(Path.Combine(Repository.Root, "hocon", "akka.conf"), Path.Combine(_directory, "akka.conf"));
 
+    /// <summary>Every setting that is an address of HTTP.</summary>
+    public static TheoryData<string> Addresses => new()
+    {
+        """lake.s3.endpoint = "ADDRESS" """,
+        """secrets.endpoint = "ADDRESS" """,
+        """secrets.parameters-endpoint = "ADDRESS" """,
+        """telemetry.cloudwatch { region = eu-central-1, endpoint = "ADDRESS" }""",
+        """telemetry.otlp.endpoint = "ADDRESS" """,
+        """transform.emr { region = eu-central-1, endpoint = "ADDRESS", cluster-id = j-1 }""",
+        """transform.emr-serverless { region = eu-central-1, endpoint = "ADDRESS", application-id = "00f5", execution-role = "arn:aws:iam::123456789012:role/jobs" }""",
+        Kafka + """, security.protocol = ssl, registry.url = "ADDRESS" }""",
+        """sources.crm { type = snowflake, account-url = "ADDRESS", role = R, warehouse = W, database = D, schema = S, security { method = oauth, token-url = "https://idp", client-id = a, client-secret = b }, tables { t { table = T, watermark = U } } }""",
+        """sources.crm { type = snowflake, account-url = "https://a.snowflakecomputing.com", role = R, warehouse = W, database = D, schema = S, security { method = oauth, token-url = "ADDRESS", client-id = a, client-secret = b }, tables { t { table = T, watermark = U } } }""",
+    };
+
     public void Dispose() => _directory.Dispose();
 
     [Theory]
@@ -40,16 +55,7 @@ public sealed class PlainTextSpec : IDisposable
     }
 
     [Theory]
-    [InlineData("""lake.s3.endpoint = "ADDRESS" """)]
-    [InlineData("""secrets.endpoint = "ADDRESS" """)]
-    [InlineData("""secrets.parameters-endpoint = "ADDRESS" """)]
-    [InlineData("""telemetry.cloudwatch { region = eu-central-1, endpoint = "ADDRESS" }""")]
-    [InlineData("""telemetry.otlp.endpoint = "ADDRESS" """)]
-    [InlineData("""transform.emr { region = eu-central-1, endpoint = "ADDRESS", cluster-id = j-1 }""")]
-    [InlineData("""transform.emr-serverless { region = eu-central-1, endpoint = "ADDRESS", application-id = "00f5", execution-role = "arn:aws:iam::123456789012:role/jobs" }""")]
-    [InlineData(Kafka + """, security.protocol = ssl, registry.url = "ADDRESS" }""")]
-    [InlineData("""sources.crm { type = snowflake, account-url = "ADDRESS", role = R, warehouse = W, database = D, schema = S, security { method = oauth, token-url = "https://idp", client-id = a, client-secret = b }, tables { t { table = T, watermark = U } } }""")]
-    [InlineData("""sources.crm { type = snowflake, account-url = "https://a.snowflakecomputing.com", role = R, warehouse = W, database = D, schema = S, security { method = oauth, token-url = "ADDRESS", client-id = a, client-secret = b }, tables { t { table = T, watermark = U } } }""")]
+    [MemberData(nameof(Addresses))]
     public void No_address_holds_a_secret_and_the_refusal_does_not_say_it(string setting)
     {
         foreach (var address in (string[])["https://user:hunter2@host.internal", "https://hunter2@host.internal:8081", "https://host.internal?key=hunter2", "htps//user:hunter2@host.internal", "ftp://host.internal?key=hunter2"])
@@ -58,6 +64,31 @@ public sealed class PlainTextSpec : IDisposable
             Assert.NotEmpty(refused.Problems);
             Assert.DoesNotContain("hunter2", refused.Message, StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Addresses))]
+    public void What_is_no_address_is_refused_in_the_same_words_everywhere(string setting)
+    {
+        foreach (var address in (string[])["nowhere", "host.internal:9000", "s3://bucket", "//host.internal", "https://"])
+        {
+            var refused = Assert.Throws<ConfigurationException>(() => Load(setting.Replace("ADDRESS", address, StringComparison.Ordinal), "kafka.internal"));
+            Assert.StartsWith($"'{address}' is not an address. Write {HttpAddress.Form}", Assert.Single(refused.Problems).Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>A reader of its own takes what another refuses, and says it in other words.</summary>
+    [Fact]
+    public void Addresses_of_HTTP_are_read_in_one_place()
+    {
+        // Brokers and nodes have no scheme of HTTP.
+        string[] others = ["HttpAddress.cs", "KafkaSecurityOptions.cs", "ClusterOptions.cs"];
+        var readers = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal) && !file.Contains("Emulation", StringComparison.Ordinal))
+            .Where(file => File.ReadAllText(file) is var text && (text.Contains("Uri.TryCreate(", StringComparison.Ordinal) || text.Contains("UriSchemeHttp", StringComparison.Ordinal) || text.Contains(" is not an address. Write http", StringComparison.Ordinal)))
+            .Select(Path.GetFileName).Except(others, StringComparer.Ordinal);
+
+        Assert.Empty(readers);
     }
 
     [Fact]

@@ -33,7 +33,7 @@ public sealed class SnowflakeSourceKindSpec
     }
 
     [Theory]
-    [InlineData("account-url", "http://org-account.snowflakecomputing.com", "is not an https:// address")]
+    [InlineData("account-url", "http://org-account.snowflakecomputing.com", "leads to org-account.snowflakecomputing.com in plain text, which whoever is on the way reads and changes. Write https://")]
     [InlineData("poll-interval", "5 parsecs", "is not a duration")]
     [InlineData("readers-max", "0", "too small")]
     [InlineData("warehuose", "X", "there is no such setting. Did you mean 'warehouse'?")]

@@ -1,5 +1,5 @@
-using Pipeline.Core;
 using Pipeline.Configuration;
+using Pipeline.Core;
 
 namespace Pipeline.Delta.Storage;
 
@@ -15,14 +15,9 @@ public static class ObjectStores
     public static S3Options BindS3(SettingsReader settings)
     {
         var byDefault = new S3Options();
-        var endpoint = settings.String("endpoint", "");
-        Uri? url = null;
-        if (endpoint.Length > 0 && !(Uri.TryCreate(endpoint, UriKind.Absolute, out url) && (url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp)))
-            settings.Report("endpoint", $"'{TlsRule.Shown(endpoint)}' is not an address. Write https://HOST:PORT, or leave it empty for Amazon S3");
-        TlsRule.Check(settings, "endpoint", url);
         var options = new S3Options
         {
-            Endpoint = url,
+            Endpoint = HttpAddress.ReadOfAws(settings, "endpoint"),
             Region = settings.String("region", byDefault.Region),
             PathStyle = settings.Bool("path-style", byDefault.PathStyle),
             Checksums = settings.Choice<S3Checksums>("checksums", byDefault.Checksums),

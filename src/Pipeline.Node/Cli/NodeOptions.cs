@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Pipeline.Configuration;
 using Pipeline.Node.Http.Client;
 
 namespace Pipeline.Node.Cli;
@@ -12,9 +13,9 @@ internal sealed class NodeOptions
         HelpName = "URL",
         CustomParser = result =>
         {
-            if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)) return url;
-            result.AddError($"'{result.Tokens[0].Value}' is not an address. Write https://HOST:PORT.");
-            return null;
+            var url = HttpAddress.TryParse(result.Tokens[0].Value);
+            if (url is null) result.AddError($"{HttpAddress.Refusal(result.Tokens[0].Value)}. Write {HttpAddress.Form}.");
+            return url;
         },
     };
 

@@ -1,4 +1,3 @@
-using System.Net;
 using Pipeline.Configuration;
 using Pipeline.Remoting.Tls;
 
@@ -42,7 +41,7 @@ public sealed record ClusterOptions
     public TlsOptions? Tls { get; init; }
 
     /// <summary>Whether this node can be reached from its own machine only.</summary>
-    public bool IsLoopback => IsLoopbackName(Hostname) && IsLoopbackName(ListensAt);
+    public bool IsLoopback => TlsRule.IsLoopback(Hostname) && TlsRule.IsLoopback(ListensAt);
 
     /// <summary>Default: <c>ingest</c> and <c>transform</c>. Who is to answer operators over the network says so.</summary>
     public IReadOnlyList<NodeRole> Roles { get; init; } = [NodeRole.Ingest, NodeRole.Transform];
@@ -65,8 +64,6 @@ public sealed record ClusterOptions
         settings.Complete();
         return options;
     }
-
-    private static bool IsLoopbackName(string name) => name == "localhost" || (IPAddress.TryParse(name, out var address) && IPAddress.IsLoopback(address));
 
     private static List<NodeRole> BindRoles(SettingsReader settings)
     {

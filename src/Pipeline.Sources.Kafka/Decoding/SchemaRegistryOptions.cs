@@ -1,5 +1,5 @@
-using Pipeline.Core;
 using Pipeline.Configuration;
+using Pipeline.Core;
 
 namespace Pipeline.Sources.Kafka.Decoding;
 
@@ -27,17 +27,16 @@ public sealed record SchemaRegistryOptions
     internal static SchemaRegistryOptions Bind(SettingsReader settings)
     {
         settings.Renamed("attempts-max", "retry.attempts-max");
-        var text = settings.String("url");
+        var address = HttpAddress.Read(settings, "url", settings.String("url"));
+        TlsRule.Check(settings, "url", address);
         var options = new SchemaRegistryOptions
         {
-            Url = Uri.TryCreate(text.EndsWith('/') ? text : $"{text}/", UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url : Defaults.Url,
+            Url = address is null ? Defaults.Url : address.AbsolutePath.EndsWith('/') ? address : new UriBuilder(address) { Path = $"{address.AbsolutePath}/" }.Uri,
             Username = settings.OptionalString("username"),
             Password = settings.OptionalSecret("password"),
             RequestTimeout = settings.RequestTimeout(Defaults.RequestTimeout),
             Retry = RetrySettings.Bind(settings.Section("retry"), Defaults.Retry),
         };
-        if (options.Url == Defaults.Url && text.Length > 0) settings.Report("url", $"'{TlsRule.Shown(text)}' is not an address. Write http://HOST:PORT or https://HOST:PORT");
-        TlsRule.Check(settings, "url", options.Url == Defaults.Url ? null : options.Url);
         if (options.Username is null != options.Password is null) settings.Report("username", "and password belong together");
         settings.Complete();
         return options;

@@ -23,11 +23,7 @@ public sealed record CloudWatchOptions
     {
         if (!telemetry.Has("cloudwatch")) return null;
         var settings = telemetry.Section("cloudwatch");
-        var (endpoint, name) = (settings.OptionalString("endpoint"), settings.OptionalString("namespace"));
-        Uri? address = null;
-        if (endpoint is { Length: > 0 } && !(Uri.TryCreate(endpoint, UriKind.Absolute, out address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp)))
-            settings.Report("endpoint", $"'{TlsRule.Shown(endpoint)}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
-        TlsRule.Check(settings, "endpoint", address);
+        var name = settings.OptionalString("namespace");
         if (name is { Length: > 0 } && !IsNamespace(name))
             settings.Report("namespace", $"'{name}' is no namespace for metrics of one's own: 1 to {NamespaceLengthMax} letters, digits and . - _ / #, not beginning with AWS/");
         var options = new CloudWatchOptions
@@ -35,7 +31,7 @@ public sealed record CloudWatchOptions
             Aws = new AwsSettings
             {
                 Region = settings.String("region"),
-                Endpoint = address,
+                Endpoint = HttpAddress.ReadOfAws(settings, "endpoint"),
                 UseFips = settings.Bool("fips", byDefault: false),
                 RequestTimeout = settings.Duration("request-timeout", TimeSpan.FromSeconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5)),
                 // Once more, for what fresh credentials or AWS's own clock mend: everything else waits where it is said.

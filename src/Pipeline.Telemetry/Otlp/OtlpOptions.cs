@@ -1,4 +1,3 @@
-using System.Net;
 using Pipeline.Aws.CloudWatch;
 using Pipeline.Configuration;
 using Pipeline.Core;
@@ -48,7 +47,7 @@ public sealed record OtlpOptions
         };
         foreach (var header in options.Headers.Keys.Where(header => !header.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_')))
             settings.Report("headers", $"'{header}' is no name of a header");
-        if (options.Headers.Count > 0 && options.Endpoint.Scheme == Uri.UriSchemeHttp && !IsLoopback(options.Endpoint))
+        if (options.Headers.Count > 0 && HttpAddress.IsPlain(options.Endpoint))
             settings.Report("endpoint", "is plain http, and whoever is on the way would read what stands in headers. Write https, or leave headers out");
         settings.Complete();
         return options;
@@ -57,16 +56,9 @@ public sealed record OtlpOptions
     private static Uri EndpointOf(SettingsReader settings, string? given, string? region)
     {
         if (given is null && region is not null) return CloudWatchSigning.Endpoint(region);
-        if (Uri.TryCreate(given, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp))
-        {
-            TlsRule.RefuseSecrets(settings, "endpoint", address);
-            return address.AbsolutePath.EndsWith(Path, StringComparison.Ordinal) ? address : new UriBuilder(address) { Path = address.AbsolutePath.TrimEnd('/') + Path }.Uri;
-        }
-
-        settings.Report("endpoint", given is null ? $"is required: https://HOST:PORT of the receiver, to which {Path} is added; for CloudWatch's own, aws-region instead"
-            : $"'{TlsRule.Shown(given)}' is not an address. Write https://HOST:PORT");
-        return new Uri($"http://localhost{Path}");
+        if (given is null) settings.Report("endpoint", $"is required: {HttpAddress.Form} of the receiver, to which {Path} is added; for CloudWatch's own, aws-region instead");
+        var address = HttpAddress.Read(settings, "endpoint", given) ?? new Uri($"http://localhost{Path}");
+        TlsRule.RefuseSecrets(settings, "endpoint", address);
+        return address.AbsolutePath.EndsWith(Path, StringComparison.Ordinal) ? address : new UriBuilder(address) { Path = address.AbsolutePath.TrimEnd('/') + Path }.Uri;
     }
-
-    private static bool IsLoopback(Uri address) => address.IsLoopback || (IPAddress.TryParse(address.Host, out var parsed) && IPAddress.IsLoopback(parsed));
 }

@@ -13,15 +13,8 @@ internal static class EmrSettings
     /// <summary>The longest time that a run may have: what AWS itself allows is longer.</summary>
     private static readonly TimeSpan JobTimeLongest = TimeSpan.FromDays(7);
 
-    public static AwsSettings Aws(SettingsReader settings)
-    {
-        var endpoint = settings.OptionalString("endpoint");
-        Uri? address = null;
-        if (endpoint is { Length: > 0 } && !(Uri.TryCreate(endpoint, UriKind.Absolute, out address) && (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Uri.UriSchemeHttp)))
-            settings.Report("endpoint", $"'{TlsRule.Shown(endpoint)}' is not an address. Write https://HOST:PORT, or leave it out for Amazon's in the region");
-        TlsRule.Check(settings, "endpoint", address);
-        return new AwsSettings { Region = settings.String("region"), Endpoint = address, UseFips = settings.Bool("fips", byDefault: false) };
-    }
+    public static AwsSettings Aws(SettingsReader settings) =>
+        new() { Region = settings.String("region"), Endpoint = HttpAddress.ReadOfAws(settings, "endpoint"), UseFips = settings.Bool("fips", byDefault: false) };
 
     /// <summary>A role's ARN; null: none is given.</summary>
     public static string? Role(SettingsReader settings, string key, string? role)
