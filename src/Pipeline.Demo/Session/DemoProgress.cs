@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Demo.Session;
 

@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Node.Cli;
 
 namespace Pipeline.Demo.Session;
@@ -17,7 +18,7 @@ internal static class DemoScreen
         [
             .. Prose.Fold($"{progress.Elapsed.TotalSeconds:0} s: {ProgressWords.Pace(progress)}{(progress.IsAllGenerated ? "; all is generated" : "")}", size.Width),
             .. Prose.Fold(ProgressWords.Generated(progress.Rows), size.Width),
-            .. Prose.Fold(ProgressWords.Fates(progress.Rows), size.Width),
+            .. Prose.Fold(RowWords.Fates(progress.Rows), size.Width),
         ];
         var bad = progress.NotWell.ToList();
         foreach (var (table, state) in bad.Take(ToldMax))
@@ -30,7 +31,7 @@ internal static class DemoScreen
     }
 
     private static IEnumerable<string> Fit(int count, int lines, Func<int, Listing> of, string thing, int width, Ink ink) =>
-        new RunningScreen.Section(count, of, shown => $"and {Prose.Count(count - shown, shown > 0 ? $"more {thing}" : thing)}", ink).Lines(width, lines);
+        new RunningScreen.Section(count, of, shown => $"and {Plural.Of(count - shown, shown > 0 ? $"more {thing}" : thing)}", ink).Lines(width, lines);
 
     /// <summary>In full where there is room for all the places of a row.</summary>
     private static Listing SourcesOf(DemoProgress progress, int shown, int width)

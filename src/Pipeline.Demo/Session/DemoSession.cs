@@ -7,6 +7,7 @@ using Pipeline.Demo.Emr;
 using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
+using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Verification;
 using Pipeline.Remoting;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Pipeline.Node.Cli;
 
 namespace Pipeline.Demo.Session;
 
@@ -20,7 +21,7 @@ internal sealed class PlainDisplay(TextWriter messages) : IDemoDisplay
 
         if (progress.Elapsed < _next) return;
         _next = progress.Elapsed + Interval;
-        messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{progress.Elapsed.TotalSeconds,4:0} s  {ProgressWords.Generated(progress.Rows)}; {ProgressWords.Fates(progress.Rows)}; {ProgressWords.Pace(progress)}"));
+        messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{progress.Elapsed.TotalSeconds,4:0} s  {ProgressWords.Generated(progress.Rows)}; {RowWords.Fates(progress.Rows)}; {ProgressWords.Pace(progress)}"));
         foreach (var (table, state) in progress.NotWell) messages.WriteLine($"        {table}: {state}");
     }
 }

@@ -21,8 +21,11 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
     /// <summary>How long an actor may take to answer before it is asked again: one that was started anew has forgotten the question.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Told now and then what has landed.</summary>
-    public Action<IngestStatus> OnLook { get; init; } = _ => { };
+    /// <summary>Called now and then while it waits.</summary>
+    public Func<CancellationToken, Task> OnLook { get; init; } = _ => Task.CompletedTask;
+
+    /// <summary>Called when all that it reads has landed.</summary>
+    public Func<CancellationToken, Task> OnLanded { get; init; } = _ => Task.CompletedTask;
 
     private IActorRef Monitor => node.Actors.Get<IngestMonitorActor>();
 
@@ -34,6 +37,7 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
         node.System.ActorOf(Props.Create(() => new LandingActor(landed)), "landing");
         var halted = await LandAsync(cancellationToken);
         await AnswerAsync<NodeDrained>(Monitor, new DrainNode(), cancellationToken);
+        await OnLanded(cancellationToken);
         var stopped = await MakeAsync(cancellationToken);
         await AnswerAsync<LakeTold>(Coordinator, new TellLake(), cancellationToken);
         return [.. halted.Concat(stopped).Distinct(StringComparer.Ordinal)];
@@ -46,9 +50,9 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
         while (true)
         {
             var status = await AnswerAsync<IngestStatus>(Monitor, new GetIngestStatus(), cancellationToken);
-            OnLook(status);
             var halted = status.Tables.Where(table => table.State is IngestState.Halted or IngestState.Paused && bronze.Contains(table.Table)).ToDictionary(table => table.Table);
             if (bronze.TrueForAll(table => landed.Has(table) || halted.ContainsKey(table))) return halted.Values.Select(WordsOf);
+            await OnLook(cancellationToken);
             await pulse.WaitForNextTickAsync(cancellationToken);
         }
     }
@@ -82,6 +86,7 @@ internal sealed class OnceRun(NodeHost node, IReadOnlyList<TableId> wanted, Land
             var status = await AnswerAsync<MedallionStatus>(Coordinator, new GetMedallionStatus(), cancellationToken);
             List<TableStatus> tables = [.. status.Tables.Where(table => made.Contains(table.Table))];
             if (tables.TrueForAll(table => table.Activity is TableActivity.Current or TableActivity.Stopped or TableActivity.Paused)) return tables;
+            await OnLook(cancellationToken);
             await pulse.WaitForNextTickAsync(cancellationToken);
         }
     }

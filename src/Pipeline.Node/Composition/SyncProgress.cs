@@ -1,30 +1,51 @@
 using System.Globalization;
 using Pipeline.Core;
-using Pipeline.Ingest;
+using Pipeline.Node.Cli;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Node.Composition;
 
-/// <summary>Says about once a second how many rows of a table have landed, and how fast. For one thread.</summary>
-internal sealed class SyncProgress(TableId table, TextWriter messages, TimeProvider time)
+/// <summary>Says about once a second where the rows of a table are, and how fast they come. For one thread at a time.</summary>
+/// <param name="before">What was there before it began: another run may have read a part.</param>
+internal sealed class SyncProgress(TableId table, RowCounter counter, RowCount before, TextWriter messages, TimeProvider time)
 {
     private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(1);
 
     private readonly long _began = time.GetTimestamp();
-    private long _saidAt = time.GetTimestamp();
-    private long _said;
+    private long _lookedAt = time.GetTimestamp();
+    private readonly RowCount _before = before;
+    private RowCount _said = before;
+    private TimeSpan _read;
 
-    public void On(IngestStatus status)
+    /// <summary>Says it where it has changed, and not too often.</summary>
+    public async Task LookAsync(CancellationToken cancellationToken)
     {
-        var rows = status.Tables.FirstOrDefault(one => one.Table == table)?.Rows ?? 0;
-        if (rows == _said || time.GetElapsedTime(_saidAt) < SayEvery) return;
-        (_said, _saidAt) = (rows, time.GetTimestamp());
-        messages.WriteLine(Words(rows));
+        if (time.GetElapsedTime(_lookedAt) >= SayEvery) await SayAsync(cancellationToken);
     }
 
-    /// <summary>What has landed by now.</summary>
-    public string Words(long rows)
+    /// <summary>Says it where it has changed.</summary>
+    public async Task SayAsync(CancellationToken cancellationToken)
     {
-        var took = time.GetElapsedTime(_began).TotalSeconds;
-        return string.Create(CultureInfo.InvariantCulture, $"{table}: {rows:#,0} rows in {took:0.0} s, {rows / Math.Max(took, 0.001):#,0} rows/s");
+        var rows = await counter.CountAsync(cancellationToken);
+        _lookedAt = time.GetTimestamp();
+        if (rows != _said) Say(rows);
+    }
+
+    /// <summary>Says it once more, by which it ends.</summary>
+    public async Task<RowCount> EndAsync(CancellationToken cancellationToken)
+    {
+        var rows = await counter.CountAsync(cancellationToken);
+        Say(rows);
+        return rows;
+    }
+
+    private void Say(RowCount rows)
+    {
+        var took = time.GetElapsedTime(_began);
+        // While Silver is made nothing is read, and that makes no reading slower.
+        if (rows.Arrived != _said.Arrived) _read = took;
+        _said = rows;
+        messages.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{table}: {took.TotalSeconds:0.0} s  {RowWords.Arrived(rows)}; {RowWords.Fates(rows)}; {(rows.Arrived - _before.Arrived) / Math.Max(_read.TotalSeconds, 0.001):#,0} rows/s"));
     }
 }

@@ -1,9 +1,9 @@
-using System.Globalization;
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Node.Cli;
 using Pipeline.Operations.Drafting;
+using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 
 namespace Pipeline.Node.Composition;
@@ -19,12 +19,13 @@ internal sealed class SyncRun(TableDraft draft, string text, Lake lake, NodeLogg
         var options = PipelineOptions.Load(Path.Combine(AppContext.BaseDirectory, "hocon", $"{draft.Source}.conf"), SourceKinds.All, lakeLocation: null, environment,
             $"{text}\npipeline.transform {{ journal.connection = {TableDraft.Quote($"Data Source={Path.Combine(work.Path, "journal.db")}")}, temp-directory = {TableDraft.Quote(Path.Combine(work.Path, "work"))} }}");
         var (bronze, silver) = DraftedConfiguration.TablesOf(draft);
-        var progress = new SyncProgress(bronze, context.Messages, context.Time);
+        var counter = new RowCounter(lake, [bronze]);
+        var progress = new SyncProgress(bronze, counter, await counter.CountAsync(cancellationToken), context.Messages, context.Time);
         // Before anything is looked at.
         var landed = new LandedTables(context.Time);
         await using var node = await NodeHost.StartAsync(options, lake, logs, context.Time, cancellationToken);
         using var breakingOff = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var doing = Background.RunAsync(async cancel => await new OnceRun(node, [bronze, silver], landed, context.Time) { OnLook = progress.On }.RunAsync(cancel), breakingOff.Token);
+        var doing = Background.RunAsync(async cancel => await new OnceRun(node, [bronze, silver], landed, context.Time) { OnLook = progress.LookAsync, OnLanded = progress.SayAsync }.RunAsync(cancel), breakingOff.Token);
         var gone = node.GoneAsync();
         var first = await Task.WhenAny(doing, gone);
         await breakingOff.CancelAsync();
@@ -34,7 +35,7 @@ internal sealed class SyncRun(TableDraft draft, string text, Lake lake, NodeLogg
         switch (done)
         {
             case Outcome<IReadOnlyList<string>>.Done { Value: var standing }:
-                await TellAsync(bronze, silver, progress, cancellationToken);
+                Tell(bronze, silver, await progress.EndAsync(cancellationToken));
                 return standing;
             case Outcome<IReadOnlyList<string>>.Failed { Cause: var cause }:
                 Background.ThrowIfAny(cause);
@@ -44,13 +45,11 @@ internal sealed class SyncRun(TableDraft draft, string text, Lake lake, NodeLogg
         }
     }
 
-    private async Task TellAsync(TableId bronze, TableId silver, SyncProgress progress, CancellationToken cancellationToken)
+    private void Tell(TableId bronze, TableId silver, RowCount rows)
     {
-        context.Messages.WriteLine(progress.Words(await RowsAsync(bronze)));
-        var (rows, aside) = (await RowsAsync(silver), await RowsAsync(TableId.Quarantine(silver.Name)));
-        context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{silver}: {rows:#,0} rows{(aside > 0 ? $"; {aside:#,0} are in the quarantine, see: ./pipeline quarantine show {silver} --lake {lake.Store.Location}" : "")}"));
-
-        async Task<long> RowsAsync(TableId table) => (await lake.TryOpenAsync(table, cancellationToken))?.Current.RowCount ?? 0;
+        var ofLake = $" --lake {lake.Store.Location}";
+        if (rows.DeadLetters > 0) context.Messages.WriteLine($"Why they are dead letters: ./pipeline dlq show {bronze}{ofLake}");
+        if (rows.Quarantined > 0) context.Messages.WriteLine($"Why they are in the quarantine: ./pipeline quarantine show {silver}{ofLake}");
     }
 
     /// <summary>What a run leaves on this machine, which nobody needs when it has ended.</summary>

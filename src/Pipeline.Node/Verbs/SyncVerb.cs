@@ -16,7 +16,11 @@ internal sealed class SyncVerb : Verb
     private readonly Argument<string> _table;
     private readonly Option<string?> _password;
 
-    public SyncVerb() : base("sync", "Land one table in Bronze and Silver once, without any file, and print the configuration that keeps it fresh.")
+    public SyncVerb() : base("sync", $"""
+        Land one table in Bronze and Silver once, without any file, and print the configuration that keeps it fresh.
+
+        {RowWords.Meanings}
+        """)
     {
         _url = Add(new Argument<string>("url") { HelpName = "URL", Description = SourceByUrl.UrlForm });
         _table = Add(new Argument<string>("table") { HelpName = "TABLE", Description = "A table (public.orders, SCHEMA.TABLE) or a topic." });

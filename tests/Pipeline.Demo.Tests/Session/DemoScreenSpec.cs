@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Pipeline.Core;
 using Pipeline.Demo.Session;
 using Pipeline.Node.Cli;
+using Pipeline.Operations.Inspection;
 
 namespace Pipeline.Demo.Tests.Session;
 
