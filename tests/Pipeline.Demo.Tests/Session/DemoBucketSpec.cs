@@ -47,6 +47,31 @@ public sealed class DemoBucketSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_demo_in_a_bucket_is_replaced_only_when_whoever_is_asked_says_so()
+    {
+        var bucket = Bucket("lake");
+        var asked = new List<string>();
+        await RunAsync(bucket, Servers, AnswerTo(asked, answer: false));
+        Assert.Empty(asked);
+
+        var kept = await Assert.ThrowsAsync<PipelineException>(() => DemoDirectory.OpenAsync(bucket, Servers, isResume: false, Cancel, AnswerTo(asked, answer: false)));
+
+        Assert.Equal(($"Demo in {bucket.Location}", "it is kept"), (kept.Thing, kept.Cause));
+        Assert.Equal(bucket.Location, Assert.Single(asked));
+        Assert.NotNull(await bucket.TryGetAsync("file", Cancel));
+
+        // What was kept can go on, of which nobody is asked.
+        using (var resumed = await DemoDirectory.OpenAsync(bucket, Servers, isResume: true, Cancel, AnswerTo(asked, answer: false)))
+            Assert.True(resumed.IsResumed);
+        Assert.Single(asked);
+
+        using (var replaced = await DemoDirectory.OpenAsync(bucket, Servers, isResume: false, Cancel, AnswerTo(asked, answer: true)))
+            Assert.False(replaced.IsResumed);
+        Assert.Equal([bucket.Location, bucket.Location], asked);
+        Assert.Null(await bucket.TryGetAsync("file", Cancel));
+    }
+
+    [Fact]
     public async Task Where_the_lake_is_gone_a_resumed_demo_begins_afresh_with_its_servers()
     {
         await RunAsync(Bucket("lake"), Servers);
@@ -108,9 +133,15 @@ public sealed class DemoBucketSpec : IDisposable
 
     private LocalObjectStore Bucket(string name) => new(Path.Combine(_root, name));
 
-    private static async Task RunAsync(LocalObjectStore bucket, string servers)
+    private static Func<string, bool> AnswerTo(List<string> asked, bool answer) => location =>
     {
-        using var directory = await DemoDirectory.OpenAsync(bucket, servers, isResume: false, Cancel);
+        asked.Add(location);
+        return answer;
+    };
+
+    private static async Task RunAsync(LocalObjectStore bucket, string servers, Func<string, bool>? mayReplace = null)
+    {
+        using var directory = await DemoDirectory.OpenAsync(bucket, servers, isResume: false, Cancel, mayReplace);
         await bucket.PutAsync("file", "{}"u8.ToArray(), Cancel);
         await File.WriteAllTextAsync(Path.Combine(directory.Servers, "manifest.json"), Manifest, Cancel);
     }

@@ -15,20 +15,51 @@ internal static class TerminalEmulator
     /// <summary>What is written, as the system hands it to a terminal.</summary>
     public static byte[] BytesOf(string written) => Encoding.UTF8.GetBytes(written.ReplaceLineEndings("\n").Replace("\n", "\r\n", StringComparison.Ordinal));
 
-    /// <summary>The screen after these bytes: its lines, then its colours. Skips the test where the emulator cannot be had.</summary>
-    /// <param name="pages">A folder to which the screen is written as pages to be looked at; null: it is not.</param>
-    public static async Task<string> ScreenOfAsync(byte[] bytes, TerminalSize size, string? pages = null)
+    /// <summary>The screen after these bytes: its lines, then where they have colours. Skips the test where the emulator cannot be had.</summary>
+    public static Task<string> ScreenOfAsync(byte[] bytes, TerminalSize size) => ScreenOfAsync((bytes, size));
+
+    /// <param name="pieces">Bytes, each with the size that the terminal has got before they are written.</param>
+    public static async Task<string> ScreenOfAsync(params (byte[] Bytes, TerminalSize Size)[] pieces)
     {
         var modules = await NpmModules.TryFetchAsync(Path.Combine(Folder, "package.json"), Cancel);
         Assert.SkipWhen(modules is null, "npm cannot fetch @xterm/headless.");
         using var directory = new ScratchDirectory("pipeline-terminal-");
-        var file = Path.Combine(directory, "bytes");
-        await File.WriteAllBytesAsync(file, bytes, Cancel);
-        await using var node = OutsideProgram.TryStart("node", [Path.Combine(Folder, "grid.mjs"), modules, file, $"{size.Width}", $"{size.Height}", .. pages is null ? Array.Empty<string>() : [pages]]);
+        List<string> arguments = [Path.Combine(Folder, "grid.mjs"), modules];
+        foreach (var (bytes, size) in pieces)
+        {
+            var file = Path.Combine(directory, $"bytes-{arguments.Count}");
+            await File.WriteAllBytesAsync(file, bytes, Cancel);
+            arguments.AddRange([file, $"{size.Width}", $"{size.Height}"]);
+        }
+
+        await using var node = OutsideProgram.TryStart("node", arguments);
         Assert.SkipWhen(node is null, "There is no node.");
         var (exit, lines) = await node.WaitForExitAsync(Cancel);
         Assert.True(exit == 0, string.Join('\n', lines));
         return string.Join('\n', lines);
+    }
+
+    /// <summary>Draws the screen after these bytes in a browser, as <c>PREFIX-dark.png</c> and <c>PREFIX-light.png</c>.</summary>
+    /// <returns>Its lines as they are drawn, and what is hard to read on its ground; null: there is no browser here, which the test is warned of.</returns>
+    public static async Task<(string Lines, IReadOnlyList<string> Faint)?> DrawAsync(byte[] bytes, TerminalSize size, string prefix)
+    {
+        var folder = Path.Combine(Path.GetDirectoryName(Here())!, "Pictures");
+        if (await NpmModules.TryFetchAsync(Path.Combine(folder, "package.json"), Cancel) is not { } modules) return NoPictures("npm cannot fetch a browser");
+        using var directory = new ScratchDirectory("pipeline-picture-");
+        var file = Path.Combine(directory, "bytes");
+        await File.WriteAllBytesAsync(file, bytes, Cancel);
+        await using var node = OutsideProgram.TryStart("node", [Path.Combine(folder, "draw.mjs"), modules, file, $"{size.Width}", $"{size.Height}", prefix]);
+        if (node is null) return NoPictures("there is no node");
+        var (exit, lines) = await node.WaitForExitAsync(Cancel);
+        if (exit == 3) return NoPictures(string.Join(' ', lines));
+        Assert.True(exit == 0, string.Join('\n', lines));
+        return (string.Join('\n', lines.Where(line => line.StartsWith('|'))), [.. lines.Where(line => !line.StartsWith('|'))]);
+
+        static (string, IReadOnlyList<string>)? NoPictures(string why)
+        {
+            TestContext.Current.AddWarning($"No pictures of the terminal are made: {why}.");
+            return null;
+        }
     }
 
     /// <summary>Runs the command line at a terminal of its own, of this size, until it ends; what it has written to it.</summary>

@@ -6,11 +6,15 @@ using Pipeline.Demo.Session;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Http.Api.Documents;
 using Pipeline.Node.Tests;
+using Pipeline.Operations.Inspection;
 using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Terminal;
 
-/// <summary>What a person sees, cell by cell, as a terminal emulator has it. <c>PIPELINE_PICTURES</c> names a folder for pages that are looked at.</summary>
+/// <summary>
+/// What a person sees, cell by cell, as a terminal emulator has it, and as a browser draws it. The pictures, on a dark and on a light ground, are in
+/// <c>pictures</c> beside the tests, or in the folder that <c>PIPELINE_PICTURES</c> names: they are looked at.
+/// </summary>
 public sealed class TerminalGridSpec : IDisposable
 {
     private static readonly DateTimeOffset Noon = new(2026, 3, 2, 12, 0, 0, TimeSpan.Zero);
@@ -76,6 +80,32 @@ public sealed class TerminalGridSpec : IDisposable
         Assert.Equal(await TerminalEmulator.ScreenOfAsync(fresh.Bytes, size), await TerminalEmulator.ScreenOfAsync(after.Bytes, size));
     }
 
+    /// <summary>Between two frames somebody has taken its window larger or smaller: what was drawn stands elsewhere, and in other lines.</summary>
+    [Theory]
+    [InlineData(120, 40, 80, 24)]
+    [InlineData(80, 24, 120, 40)]
+    [InlineData(120, 40, 120, 12)]
+    [InlineData(80, 24, 61, 24)]
+    public async Task A_terminal_of_another_size_has_the_next_frame_alone(int width, int height, int widthAfter, int heightAfter)
+    {
+        var (before, after) = (new TerminalSize(width, height), new TerminalSize(widthAfter, heightAfter));
+        var (resized, fresh) = (new Written(before), new Written(after));
+        var frames = new Frames(resized.Context);
+
+        RunningText.Draw(resized.Invocation, Running(tables: 40, halted: 3), frames);
+        var first = resized.Bytes;
+        resized.Size = after;
+        RunningText.Draw(resized.Invocation, Running(tables: 40, halted: 1), frames);
+        var second = resized.Bytes[first.Length..];
+        RunningText.Draw(resized.Invocation, Running(tables: 40, halted: 1), frames);
+        var third = resized.Bytes[(first.Length + second.Length)..];
+        RunningText.Draw(fresh.Invocation, Running(tables: 40, halted: 1), new Frames(fresh.Context));
+
+        var alone = await TerminalEmulator.ScreenOfAsync(fresh.Bytes, after);
+        Assert.Equal(alone, await TerminalEmulator.ScreenOfAsync((first, before), (second, after)));
+        Assert.Equal(alone, await TerminalEmulator.ScreenOfAsync((first, before), (second, after), (third, after)));
+    }
+
     [Theory]
     [InlineData(0, "0 are")]
     [InlineData(1, "1 is")]
@@ -126,6 +156,27 @@ public sealed class TerminalGridSpec : IDisposable
         await VerifyRunAsync("check", new TerminalSize(width, height), "check", "--config", "pipeline.conf");
     }
 
+    /// <summary>What fails is said last and in red, with what to do on lines of its own, folded between words.</summary>
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task A_source_that_does_not_answer_is_told_with_what_to_do(int width, int height)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_lake.Directory, "pipeline.conf"), """
+            pipeline {
+              lake.location = ./lake
+              transform.journal.connection = "Data Source=journal.db"
+              sources.shop {
+                type = postgres, host = 127.0.0.1, port = 1, database = shop
+                security { username = reader, password = none, tls = disable }
+                tables { orders { table = public.orders_of_all_shops_and_their_suppliers, watermark = updated_at, key = [id] } }
+              }
+              silver.orders { from = bronze/shop/orders, key = [id], columns { id { type = long, required = true } } }
+            }
+            """, TestContext.Current.CancellationToken);
+
+        await VerifyRunAsync("check-source", new TerminalSize(width, height), "check", "--config", "pipeline.conf");
+    }
+
     [Fact]
     public async Task A_demo_that_is_there_is_not_replaced_where_nobody_says_so()
     {
@@ -161,9 +212,13 @@ public sealed class TerminalGridSpec : IDisposable
 
     private static async Task VerifyAsync(string name, byte[] bytes, TerminalSize size, string? directory = null)
     {
-        var pages = Environment.GetEnvironmentVariable("PIPELINE_PICTURES") is { Length: > 0 } folder ? Directory.CreateDirectory(Path.Combine(folder, $"{name}-{size.Width}")).FullName : null;
-        var screen = await TerminalEmulator.ScreenOfAsync(bytes, size, pages);
+        var screen = await TerminalEmulator.ScreenOfAsync(bytes, size);
         Golden.Verify($"terminal/{name}-{size.Width}x{size.Height}.txt", directory is null ? screen : screen.Replace(directory, "DIRECTORY", StringComparison.Ordinal));
+
+        var folder = Directory.CreateDirectory(Environment.GetEnvironmentVariable("PIPELINE_PICTURES") is { Length: > 0 } named ? named : Path.Combine(AppContext.BaseDirectory, "pictures")).FullName;
+        if (await TerminalEmulator.DrawAsync(bytes, size, Path.Combine(folder, $"{name}-{size.Width}x{size.Height}")) is not { } drawn) return;
+        Assert.Equal(string.Join('\n', screen.Split('\n').Where(line => line.StartsWith('|'))), drawn.Lines);
+        Assert.Empty(drawn.Faint);
     }
 
     /// <summary>As many tables as the demo has, and as long names.</summary>
@@ -198,12 +253,16 @@ public sealed class TerminalGridSpec : IDisposable
 
         public Written(TerminalSize size, params (string Name, string Value)[] environment)
         {
+            Size = size;
             ReadEnvironmentVariable read = name => environment.FirstOrDefault(one => one.Name == name).Value ?? (name == "TERM" ? "xterm-256color" : null);
-            Context = new NodeContext(_written, TextWriter.Null, read, TimeProvider.System, Interruption: null) { IsTerminal = true, Screen = () => size };
+            Context = new NodeContext(_written, TextWriter.Null, read, TimeProvider.System, Interruption: null) { IsTerminal = true, Screen = () => Size };
             Invocation = new Invocation(Context, "", LakeLocation: null, OutputFormat.Table, IsVerbose: false) { Answer = new Answer("watch") };
         }
 
         public NodeContext Context { get; }
+
+        /// <summary>That it has now.</summary>
+        public TerminalSize Size { get; set; }
 
         public Invocation Invocation { get; }
 
