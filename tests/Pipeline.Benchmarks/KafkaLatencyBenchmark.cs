@@ -45,7 +45,11 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
 
     /// <summary>In seconds.</summary>
     /// <param name="telemetry">What measures the node meanwhile; null: nobody listens.</param>
-    internal static async Task<(double P50, double P99)> RunAsync(IngestProfile profile, TextWriter output, CancellationToken cancellationToken, NodeTelemetry? telemetry = null)
+    internal static Task<(double P50, double P99)> RunAsync(IngestProfile profile, TextWriter output, CancellationToken cancellationToken, NodeTelemetry? telemetry = null) =>
+        FlowAsync(profile, RecordsPerSecond, Seconds, (lake, table) => MeasureAsync(output, profile, lake, table, cancellationToken), cancellationToken, telemetry);
+
+    /// <summary>Has a flow of records for some seconds, and a look at the lake when all of it is in Bronze.</summary>
+    internal static async Task<T> FlowAsync<T>(IngestProfile profile, int recordsPerSecond, int seconds, Func<Lake, TableId, Task<T>> measure, CancellationToken cancellationToken, NodeTelemetry? telemetry = null)
     {
         // One record a partition, so that reading has begun before the clock matters.
         await using var broker = await KafkaBroker.StartAsync(Partitions, recordsPerPartition: 1, cancellationToken);
@@ -66,22 +70,23 @@ public sealed class KafkaLatencyBenchmark : IBenchmark
         var table = TableId.Bronze(source.Name, KafkaBroker.Topic);
         await UntilAsync(lake, table, broker.Records, cancellationToken);
 
-        await ProduceAsync(broker, cancellationToken);
-        await UntilAsync(lake, table, broker.Records + RecordsPerSecond * Seconds, cancellationToken);
+        var records = recordsPerSecond * seconds;
+        await ProduceAsync(broker, recordsPerSecond, records, cancellationToken);
+        await UntilAsync(lake, table, broker.Records + records, cancellationToken);
         await system.Terminate();
-        return await MeasureAsync(output, profile, lake, table, cancellationToken);
+        return await measure(lake, table);
     }
 
-    private static async Task ProduceAsync(KafkaBroker broker, CancellationToken cancellationToken)
+    private static async Task ProduceAsync(KafkaBroker broker, int recordsPerSecond, int records, CancellationToken cancellationToken)
     {
         var config = new ProducerConfig { BootstrapServers = broker.Bootstrap, LingerMs = 5, QueueBufferingMaxMessages = 1_000_000 };
         using var producer = new ProducerBuilder<Null, byte[]>(config).Build();
         using var every = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         var started = Stopwatch.GetTimestamp();
-        for (var produced = 0; produced < RecordsPerSecond * Seconds;)
+        for (var produced = 0; produced < records;)
         {
             // What is due by now: a late tick produces more.
-            var due = Math.Min(RecordsPerSecond * Seconds, (int)(Stopwatch.GetElapsedTime(started).TotalSeconds * RecordsPerSecond));
+            var due = Math.Min(records, (int)(Stopwatch.GetElapsedTime(started).TotalSeconds * recordsPerSecond));
             for (; produced < due; produced++)
                 producer.Produce(new TopicPartition(KafkaBroker.Topic, produced % Partitions), new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes(KafkaBroker.Record(0, produced)) });
             await every.WaitForNextTickAsync(cancellationToken);
