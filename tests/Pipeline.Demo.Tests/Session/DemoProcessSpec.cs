@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Pipeline.Core.Metrics;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests;
@@ -51,6 +53,28 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         var rows = report["rows"]!;
         Assert.Equal((Found("generated"), Found("bronze"), Found("dead_letters"), Found("silver"), Found("quarantined"), Found("superseded"), 0, 0),
             ((long)rows["generated"]!, (long)rows["bronze"]!, (long)rows["dead_letters"]!, (long)rows["silver"]!, (long)rows["quarantine"]!, (long)rows["superseded"]!, (long)rows["deleted"]!, (long)rows["unread"]!));
+    }
+
+    /// <summary>The numbers there are of another run; tables, words and layout are what is printed.</summary>
+    [Fact]
+    public void The_README_shows_its_end_as_it_is_printed()
+    {
+        var readme = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
+        var shown = readme[readme.IndexOf("```\ntable ", StringComparison.Ordinal)..].Split("```\n")[1].TrimEnd('\n').Split("\n\n");
+        var report = JsonNode.Parse(once.Run.Data)!;
+
+        Assert.Equal(4, shown.Length);
+        Assert.Equal(report["tables"]!.AsArray().Select(table => (string)table!["table"]!), NamesOf(shown[0]));
+        Assert.Equal(report["gold"]!.AsArray().Select(table => (string)table!["table"]!), NamesOf(shown[2]));
+        // Numbers stand below the end of their titles.
+        Assert.Single(shown[0].Split('\n').Select(line => line.Length).Distinct());
+        Assert.All(shown[0].Split('\n').Skip(1).Select(NumbersOf), row => Assert.True(row is [var generated, var letters, var bronze, var silver, var quarantined, var superseded]
+            && generated == bronze + letters && bronze == silver + quarantined + superseded, string.Join(' ', row)));
+        Assert.Equal(ShapeOf(once.Run.Messages.Split('\n').Last(line => line.StartsWith("Balanced", StringComparison.Ordinal))), ShapeOf(shown[3].Split('\n')[^1]));
+
+        static IEnumerable<string> NamesOf(string table) => table.Split('\n').Skip(1).Select(line => line.Split(' ')[0]);
+        static List<long> NumbersOf(string line) => [.. line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(number => long.Parse(number, NumberStyles.AllowThousands, CultureInfo.InvariantCulture))];
+        static string ShapeOf(string line) => Regex.Replace(Regex.Replace(line, "--lake .*", "--lake DIRECTORY", RegexOptions.None, TimeSpan.FromSeconds(10)), "[0-9][0-9.,]*", "#", RegexOptions.None, TimeSpan.FromSeconds(10));
     }
 
     [Fact]
