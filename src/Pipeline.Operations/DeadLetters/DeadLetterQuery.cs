@@ -45,11 +45,12 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
         var (rows, failed) = await LakeInventory.TryAsync(TableId.DeadLetter(source), async () =>
         {
             var letters = await LakeInventory.OpenAsync(lake, TableId.DeadLetter(source), cancellationToken);
+            var own = $"_table, _split, _position, {EpochOf(letters.Current)}";
             return query.Rows($"""
                 WITH redriven AS ({redriven}),
                 letters AS (
-                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE (_table, _split, _position, {EpochOf(letters.Current)}) IN (SELECT (_table, _split, _position, epoch) FROM redriven) END AS _redriven, {EpochOf(letters.Current)} AS _of_epoch
-                  FROM ({await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys])}) AS l)
+                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE ({own}) IN (SELECT (_table, _split, _position, epoch) FROM redriven) END AS _redriven, {EpochOf(letters.Current)} AS _of_epoch
+                  FROM ({await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys], $"{own}, {select} {rest}")}) AS l)
                 SELECT {select} FROM letters {rest}
                 """, letters);
         });
@@ -90,9 +91,10 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
         string[] files = [.. table.Current.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
         if (files.Length == 0) return NoRows;
         var rows = Sql.Name($"redriven of {id}");
+        var own = $"{BronzeColumns.RedrivenFrom} AS _split, {BronzeColumns.Position} AS _position, {EpochOf(table.Current)} AS epoch";
         query.Rows($"""
-            CREATE OR REPLACE TEMP TABLE {rows} AS SELECT {Sql.Text(id.Name)} AS _table, {BronzeColumns.RedrivenFrom} AS _split, {BronzeColumns.Position} AS _position, {EpochOf(table.Current)} AS epoch
-            FROM ({await query.RelationAsync(table, table.Current, files)}) AS t WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL
+            CREATE OR REPLACE TEMP TABLE {rows} AS SELECT {Sql.Text(id.Name)} AS _table, {own}
+            FROM ({await query.RelationAsync(table, table.Current, files, own)}) AS t WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL
             """, table);
         return $"SELECT * FROM {rows}";
     }

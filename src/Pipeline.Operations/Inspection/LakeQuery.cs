@@ -29,15 +29,16 @@ public sealed class LakeQuery : IDisposable
         RowsAsync(table, snapshot, [.. snapshot.FilesByPath.Keys], select, rest);
 
     public async Task<IReadOnlyList<object?[]>> RowsAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, string select, string rest) =>
-        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files, NamedIn($"{select} {rest}", DataColumns(snapshot)), withOrigin: false)}) AS t {rest}", table);
+        Rows($"SELECT {select} FROM ({await RelationAsync(table, snapshot, files, $"{select} {rest}")}) AS t {rest}", table);
 
     /// <summary>A SELECT over some files of a table, to be part of a question about several tables. Without partition columns.</summary>
-    /// <param name="withOrigin">Adds where each row stands: <see cref="TableFiles.File"/> and <see cref="TableFiles.FileRow"/>.</param>
-    public Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, bool withOrigin = false) =>
-        RelationAsync(table, snapshot, files, DataColumns(snapshot), withOrigin);
+    /// <param name="question">What is asked of it: columns that this does not name are not there, and of a store elsewhere not fetched.</param>
+    public Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, string question) =>
+        RelationAsync(table, snapshot, files, NamedIn(question, DataColumns(snapshot)), withOrigin: false);
 
-    /// <summary>As the other, with these columns alone; of a store elsewhere the others are not fetched.</summary>
+    /// <summary>As the other, with these columns alone.</summary>
     /// <param name="columns">Names; those that the table does not have are left out.</param>
+    /// <param name="withOrigin">Adds where each row stands: <see cref="TableFiles.File"/> and <see cref="TableFiles.FileRow"/>.</param>
     public Task<string> RelationAsync(DeltaTable table, Snapshot snapshot, IReadOnlyCollection<string> files, IReadOnlyCollection<string> columns, bool withOrigin) =>
         RelationAsync(table, snapshot, files, DataColumns(snapshot).FindAll(column => columns.Contains(column.Name, StringComparer.Ordinal)), withOrigin);
 

@@ -43,9 +43,10 @@ public static class ListQuarantine
     private static async Task<IReadOnlyList<QuarantineCount>> CountAsync(Lake lake, LakeQuery query, TableId id, TableId table, CancellationToken cancellationToken)
     {
         var quarantine = await LakeInventory.OpenAsync(lake, id, cancellationToken);
+        const string Wanted = "unnest(string_split(_rules, ',')) AS rule, _held, _older, _quarantined_at";
         var rows = query.Rows($"""
             SELECT rule, count(*), count(*) FILTER (_held), count(_older), min(_quarantined_at), max(_quarantined_at)
-            FROM (SELECT unnest(string_split(_rules, ',')) AS rule, _held, _older, _quarantined_at FROM ({await QuarantineQuery.RowsAsync(lake, query, quarantine, table, cancellationToken)}) AS r) AS by_rule
+            FROM (SELECT {Wanted} FROM ({await QuarantineQuery.RowsAsync(lake, query, quarantine, table, Wanted, cancellationToken)}) AS r) AS by_rule
             GROUP BY rule ORDER BY rule
             """, quarantine);
         return [.. rows.Select(row => new QuarantineCount(table, (string)row[0]!, Number(row[1]), Number(row[2]), Number(row[3]), Time(row[4]), Time(row[5])))];

@@ -16,13 +16,14 @@ internal static class QuarantineQuery
     /// The rows as <c>q</c>, a SELECT with <c>_older</c> beside their columns: the position of the row of their key that the table has, which
     /// is of an older version; null: it has none.
     /// </summary>
-    public static async Task<string> RowsAsync(Lake lake, LakeQuery query, DeltaTable quarantine, TableId table, CancellationToken cancellationToken)
+    /// <param name="question">What is asked of them: columns that this does not name, and that are not of the key, are not there.</param>
+    public static async Task<string> RowsAsync(Lake lake, LakeQuery query, DeltaTable quarantine, TableId table, string question, CancellationToken cancellationToken)
     {
-        var rows = await query.RelationAsync(quarantine, quarantine.Current, [.. quarantine.Current.FilesByPath.Keys]);
         var key = KeyOf(quarantine);
+        var rows = await query.RelationAsync(quarantine, quarantine.Current, [.. quarantine.Current.FilesByPath.Keys], $"{Sql.Names(key)}, {question}");
         if (await lake.TryOpenAsync(table, cancellationToken) is not { } made || !key.Append("_position").All(name => made.Current.Schema.FieldsLookup.Contains(name)))
             return $"SELECT *, NULL::BIGINT AS _older FROM ({rows}) AS q";
-        var own = await query.RelationAsync(made, made.Current, [.. made.Current.FilesByPath.Keys]);
+        var own = await query.RelationAsync(made, made.Current, [.. made.Current.FilesByPath.Keys], [.. key, "_position"], withOrigin: false);
         var isSame = string.Join(" AND ", key.Select(name => $"TRY_CAST(q.{Sql.Name(name)} AS {SqlDialect.DuckDb.Type(made.Current.Schema.FieldsLookup[name].First().DataType)}) = t.{Sql.Name(name)}"));
         return $"SELECT q.*, t._position AS _older FROM ({rows}) AS q LEFT JOIN ({own}) AS t ON {isSame}";
     }

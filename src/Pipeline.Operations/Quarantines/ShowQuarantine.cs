@@ -41,10 +41,11 @@ public static class ShowQuarantine
         var quarantine = await LakeInventory.OpenAsync(lake, TableId.Quarantine(request.Table.Name), cancellationToken);
         var columns = QuarantineQuery.KeyOf(quarantine);
         var where = request.Rule is { } rule ? $"WHERE list_contains(string_split(_rules, ','), {Sql.Text(rule)}) " : "";
+        var wanted = $"{string.Concat(columns.Select(name => $"{Sql.Name(name)}, "))}_rules, _held, _op, _position, epoch_us(_quarantined_at), _older, _row";
+        const string Order = "_quarantined_at, _bronze_version, _position, _bronze_file, _bronze_row";
         var rows = query.Rows($"""
-            SELECT {string.Concat(columns.Select(name => $"{Sql.Name(name)}, "))}_rules, _held, _op, _position, epoch_us(_quarantined_at), _older, _row
-            FROM ({await QuarantineQuery.RowsAsync(lake, query, quarantine, request.Table, cancellationToken)}) AS r
-            {where}ORDER BY _quarantined_at, _bronze_version, _position, _bronze_file, _bronze_row LIMIT {request.RowsMax.ToString(CultureInfo.InvariantCulture)}
+            SELECT {wanted} FROM ({await QuarantineQuery.RowsAsync(lake, query, quarantine, request.Table, $"{wanted}, {Order}", cancellationToken)}) AS r
+            {where}ORDER BY {Order} LIMIT {request.RowsMax.ToString(CultureInfo.InvariantCulture)}
             """, quarantine);
         var (masked, key) = (contract.Masks ? await MaskedInAsync(contract, lake, cancellationToken) : [], contract.Masks ? await options.RevealMaskKeyAsync(cancellationToken) : null);
         return new ShowQuarantineResult(columns, [.. rows.Select(row => new QuarantinedRow([.. row.Take(columns.Count).Select(value => (string?)value)], (string)row[columns.Count]!, (bool)row[columns.Count + 1]!, (string)row[columns.Count + 2]!,

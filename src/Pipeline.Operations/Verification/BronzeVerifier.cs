@@ -46,14 +46,15 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
         if (!HasRedriven(snapshot)) return [];
         string[] files = [.. snapshot.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
         var letters = await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken);
+        var (letter, record) = ($"_split, _position, {(letters is null ? "0" : EpochOf(letters.Current))}", $"{BronzeColumns.RedrivenFrom} AS _split, _position, {EpochOf(snapshot)} AS epoch");
         var dead = letters is null ? "SELECT '' AS _table, '' AS _split, 0 AS _position WHERE false"
-            : await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys]);
+            : await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys], $"_table, {letter}");
         var row = query.Rows($"""
             WITH redriven AS (
-              SELECT {BronzeColumns.RedrivenFrom} AS _split, _position, {EpochOf(snapshot)} AS epoch, count(*) AS times FROM ({await query.RelationAsync(table, snapshot, files)}) AS t
+              SELECT {record}, count(*) AS times FROM ({await query.RelationAsync(table, snapshot, files, record)}) AS t
               WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL GROUP BY ALL)
             SELECT coalesce(CAST(sum(times) AS BIGINT), 0), count(*),
-              count(*) FILTER ((_split, _position, epoch) NOT IN (SELECT (_split, _position, {(letters is null ? "0" : EpochOf(letters.Current))}) FROM ({dead}) AS l WHERE _table = {Sql.Text(id.Name)}))
+              count(*) FILTER ((_split, _position, epoch) NOT IN (SELECT ({letter}) FROM ({dead}) AS l WHERE _table = {Sql.Text(id.Name)}))
             FROM redriven
             """)[0];
         var (rows, records, strangers) = (Number(row[0]), Number(row[1]), Number(row[2]));
