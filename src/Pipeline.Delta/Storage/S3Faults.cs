@@ -52,7 +52,7 @@ internal static class S3Faults
     {
         OperationCanceledException => caller.IsCancellationRequested ? null : S3Fault.Transient,
         AmazonServiceException service when service.StatusCode != default => ClassifyAnswer(service),
-        AmazonClientException when HasNoCredentials(e) => S3Fault.Permanent,
+        CredentialsException credentials => credentials.AreNone ? S3Fault.Permanent : S3Fault.Transient,
         // Lost on its way, or spoilt: an answer whose checksum is wrong, which a write may have left behind it as well as a read.
         AmazonServiceException or AmazonClientException => S3Fault.Transient,
         HttpRequestException or IOException or TimeoutException => S3Fault.Transient,
@@ -60,9 +60,6 @@ internal static class S3Faults
         XmlException or FormatException => S3Fault.Transient,
         _ => null,
     };
-
-    /// <summary>The client says it in words only.</summary>
-    private static bool HasNoCredentials(Exception e) => e is AmazonClientException && e.Message.StartsWith("Failed to resolve AWS credentials", StringComparison.Ordinal);
 
     /// <summary>
     /// Checks that a success has what a store's always has. A page of something on the way is a success as well: to believe it
@@ -99,8 +96,11 @@ internal static class S3Faults
     {
         var service = e as AmazonServiceException;
         PipelineException OfStore(FaultKind kind, string why, string nextStep) => new(kind, thing, why, nextStep, e) { Dependency = $"Lake {location}" };
-        if (HasNoCredentials(e))
-            return OfStore(FaultKind.NotAuthorised, $"it cannot be {verb}: this process has no AWS credentials", "Give it a role, a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
+        var words = e.Message.ReplaceLineEndings(" ").Trim().TrimEnd('.');
+        if (e is CredentialsException { AreNone: true })
+            return OfStore(FaultKind.NotAuthorised, $"it cannot be {verb}: this process has no AWS credentials: {words}", "Give it a role (instance profile, task role, web identity), a profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
+        if (e is CredentialsException)
+            return OfStore(FaultKind.Unreachable, $"it cannot be {verb}: the AWS credentials of this process cannot be had: {words}", "Check what gives them out: the instance's or container's metadata, the role that is assumed, the token's file.");
         var said = service is { ErrorCode.Length: > 0 } ? $"{service.ErrorCode}: {service.Message}" : e.Message;
         var cause = $"it cannot be {verb}: {said.ReplaceLineEndings(" ").TrimEnd('.')}";
         var where = options.Endpoint?.ToString() ?? $"S3 in {options.Region}";

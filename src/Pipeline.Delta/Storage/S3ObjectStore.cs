@@ -53,7 +53,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
             config.RegionEndpoint = Amazon.RegionEndpoint.GetBySystemName(options.Region);
         }
 
-        _client = credentials is null ? new AmazonS3Client(config) : new AmazonS3Client(credentials, config);
+        _client = new AmazonS3Client(new S3Credentials(credentials), config);
     }
 
     public string Location => _location.ToString();
