@@ -24,8 +24,16 @@ internal sealed record Invocation(NodeContext Context, string ConfigPath, string
     /// <summary>How lines of the log are written; null: nobody has said so here.</summary>
     public LogFormat? LogFormat { get; init; }
 
+    /// <summary>The configuration as it was read last; null: it has not been.</summary>
+    public PipelineOptions? Known { private get; set; }
+
+    /// <summary>The configuration, read once: to check its queries takes a second.</summary>
     /// <exception cref="Pipeline.Configuration.ConfigurationException">All that is wrong with it.</exception>
-    public PipelineOptions Load() => PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment, target: Target);
+    public PipelineOptions Load() => Known ??= LoadAnew();
+
+    /// <summary>The configuration as it is by now, for who goes on after it was changed.</summary>
+    /// <inheritdoc cref="Load"/>
+    public PipelineOptions LoadAnew() => Known = PipelineOptions.Load(ConfigPath, SourceKinds.All, LakeLocation, Context.Environment, target: Target);
 
     /// <summary>The configuration; null: a lake was named instead, and there is no file.</summary>
     public PipelineOptions? TryLoad() => NamedDirectory is null || File.Exists(ConfigPath) ? Load() : null;

@@ -19,7 +19,7 @@ internal sealed class NodeLogLevel(Invocation invocation, LogDetail configured)
         LogDetail detail;
         try
         {
-            detail = invocation.Load().Log.Level;
+            detail = invocation.LoadAnew().Log.Level;
         }
         catch (ConfigurationException e)
         {

@@ -43,7 +43,7 @@ internal sealed class RunVerb : Verb
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {
-        var options = Load(invocation, parsed);
+        var options = WithRoles(invocation.Load(), parsed);
         var isOnce = parsed.GetValue(_once);
         if (!isOnce && options.Target is { } target)
             throw new PipelineException(FaultKind.Invalid, $"Target {target.Name}", "its tables are made of a sample, to which nothing comes", $"Make them once: ./pipeline run --once --target {target.Name}");
@@ -76,19 +76,15 @@ internal sealed class RunVerb : Verb
             invocation.Context.Messages.WriteLine($"{table.Table}: {Plural.Of(table.Rows, "row")} {table.Origin switch { SampleOrigin.Target => table.Rows == 1 ? "is there already" : "are there already", SampleOrigin.Lake => "of the pipeline's lake", _ => "of its source" }}");
     }
 
-    private PipelineOptions Load(Invocation invocation, ParseResult parsed)
-    {
-        var options = invocation.Load();
-        return parsed.GetValue(_roles) is { Length: > 0 } roles
-            ? options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } } : options;
-    }
+    private PipelineOptions WithRoles(PipelineOptions options, ParseResult parsed) => parsed.GetValue(_roles) is { Length: > 0 } roles
+        ? options with { Cluster = options.Cluster with { Roles = [.. roles.Select(role => Enum.Parse<NodeRole>(role, ignoreCase: true))] } } : options;
 
     /// <summary>Who wants a node started again does not want it gone: a configuration that is wrong now is not taken.</summary>
     private PipelineOptions LoadAgain(Invocation invocation, ParseResult parsed, PipelineOptions before, ILogger log)
     {
         try
         {
-            return Load(invocation, parsed);
+            return WithRoles(invocation.LoadAnew(), parsed);
         }
         catch (ConfigurationException e)
         {
@@ -102,7 +98,7 @@ internal sealed class RunVerb : Verb
         CancellationToken cancellationToken)
     {
         log.TellStart(options, invocation.ConfigPath);
-        await using var node = await NodeHost.StartAsync(options, invocation.OpenLake(), logs, invocation.Context.Time, cancellationToken, only: selected?.Run);
+        await using var node = await NodeHost.StartAsync(options, Lakes.Open(options.Lake, invocation.Context.Time), logs, invocation.Context.Time, cancellationToken, only: selected?.Run);
         if (node.FirstToken is { } token) Tell(token, node.HttpAddress, invocation.Context, log);
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = cancellationToken.Register(() => stop.TrySetResult());

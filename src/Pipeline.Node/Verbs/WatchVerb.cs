@@ -39,7 +39,7 @@ internal sealed class WatchVerb : Verb
         {
             // The last is what the verb itself is answered with.
             if (look == times) return await LookAsync(invocation, parsed, frames, isFirst: look == 1, cancellationToken);
-            var one = invocation with { Answer = new Answer(Name) { IsOneOfMany = true } };
+            var one = invocation with { Answer = new Answer(Name) { IsOneOfMany = true }, Known = null };
             var code = await LookAsync(one, parsed, frames, isFirst: look == 1, cancellationToken);
             if (one.Format == OutputFormat.Json) one.Answer.Write(one.Context.Data, code);
             await pulse.WaitForNextTickAsync(cancellationToken);
