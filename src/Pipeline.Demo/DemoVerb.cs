@@ -75,7 +75,7 @@ internal sealed class DemoVerb : Verb
         await using var logFile = isLive ? new StreamWriter(Path.Combine(directory.Servers, "pipeline.log"), append: true) { AutoFlush = true } : null;
         using var logs = NodeLogs.Create(logFile ?? context.Messages, invocation.IsVerbose ? LogLevel.Information : LogLevel.Warning);
         var lake = bucket ?? Lakes.Open(new LakeOptions { Location = directory.Lake }, context.Time);
-        await using var session = await DemoSession.StartAsync(settings, invocation.ConfigPath, context, logs, directory, lake, cancellationToken);
+        await using var session = await DemoSession.StartAsync(settings, invocation.ConfigPath, context, logs, directory, lake, bucket is null ? null : invocation.Load().Lake.S3, cancellationToken);
 
         foreach (var address in session.Addresses) context.Messages.WriteLine($"  {address}");
         var outcome = await session.RunAsync(isLive ? new TerminalDisplay(context) : new PlainDisplay(context.Messages), cancellationToken);
@@ -86,12 +86,9 @@ internal sealed class DemoVerb : Verb
 
     private static async Task<DemoDirectory> OpenAsync(DemoSettings settings, Lake? bucket, string? servers, Func<string, bool>? mayReplace, CancellationToken cancellationToken)
     {
-        PipelineException NotSo(string thing, string cause, string nextStep) => new(FaultKind.Invalid, thing, cause, nextStep);
         if (bucket is null)
             return servers is null ? DemoDirectory.Open(settings.Lake, settings.IsResumed, mayReplace)
-                : throw NotSo("--servers", "the lake is a directory, and what belongs to the demo's servers is in it", "Leave out --servers, or name a bucket with --lake.");
-        if (settings.Engine.IsEmulated)
-            throw NotSo($"Lake {settings.Lake}", "what executes the runs of the emulated EMR reads the lake from this machine's disk", "Leave out --engine, or choose a directory with --lake.");
+                : throw new PipelineException(FaultKind.Invalid, "--servers", "the lake is a directory, and what belongs to the demo's servers is in it", "Leave out --servers, or name a bucket with --lake.");
         return await DemoDirectory.OpenAsync(bucket.Store, servers ?? settings.ServersOfBucket, settings.IsResumed, cancellationToken, mayReplace);
     }
 

@@ -21,11 +21,12 @@ internal sealed class ServeCommand : Command
     private readonly Option<double> _clusterStartsAfter = Seconds("--cluster-starts-after", "From STARTING to BOOTSTRAPPING, and as long to RUNNING.");
     private readonly Option<double> _logsAfter = Seconds("--logs-after", "From a step's end to its logs.");
     private readonly Option<double> _idleFor = Seconds("--ends-when-idle-for", "It ends when nobody has asked for so long and no step is active; 0: never.");
-    private readonly Option<Uri?> _s3 = new("--s3-endpoint") { Description = "An S3 other than Amazon's, for s3://." };
+    private readonly S3Arguments _s3 = new();
 
     public ServeCommand() : base("serve", "Serves EMR and EMR Serverless on a port of the loopback interface. Its address, its cluster and its application are one line of JSON on standard output.")
     {
-        foreach (var option in (Option[])[_state, _port, _cluster, _concurrency, _jobsMax, _logs, _startsAfter, _showsAfter, _cancelsAfter, _clusterStartsAfter, _logsAfter, _idleFor, _s3]) Options.Add(option);
+        foreach (var option in (Option[])[_state, _port, _cluster, _concurrency, _jobsMax, _logs, _startsAfter, _showsAfter, _cancelsAfter, _clusterStartsAfter, _logsAfter, _idleFor]) Options.Add(option);
+        _s3.AddTo(this);
         SetAction(ServeAsync);
     }
 
@@ -38,7 +39,7 @@ internal sealed class ServeCommand : Command
         state.Create();
         using var log = new EmrLog(Path.Combine(state.FullName, "log.jsonl"));
         EmrService? service = null;
-        var work = new StepProcesses(state.FullName, parsed.GetValue(_s3), Of(_logsAfter), (step, what) => service!.Note(step, what), TimeProvider.System);
+        var work = new StepProcesses(state.FullName, _s3.Of(parsed), Of(_logsAfter), (step, what) => service!.Note(step, what), TimeProvider.System);
         await using var emr = service = new EmrService(new EmrOptions
         {
             Log = log,

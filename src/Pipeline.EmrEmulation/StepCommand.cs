@@ -16,12 +16,13 @@ internal sealed class StepCommand : Command
 {
     private readonly Option<string> _id = new("--id") { Description = "The step's, by which its process is found.", Required = true };
     private readonly Option<DirectoryInfo> _spill = new("--spill") { Description = "For what does not fit into memory.", Required = true };
-    private readonly Option<Uri?> _s3 = new("--s3-endpoint") { Description = "An S3 other than Amazon's, for s3://." };
+    private readonly S3Arguments _s3 = new();
     private readonly Argument<string[]> _arguments = new("arguments") { Description = "spark-submit and its arguments.", Arity = ArgumentArity.OneOrMore };
 
     public StepCommand() : base("step", "Does the work of one step. The server starts it.")
     {
-        foreach (var option in (Option[])[_id, _spill, _s3]) Options.Add(option);
+        foreach (var option in (Option[])[_id, _spill]) Options.Add(option);
+        _s3.AddTo(this);
         Arguments.Add(_arguments);
         SetAction(RunAsync);
     }
@@ -35,7 +36,7 @@ internal sealed class StepCommand : Command
         try
         {
             var submit = SparkSubmit.Parse(parsed.GetRequiredValue(_arguments));
-            return await InterpretAsync(submit, spill, parsed.GetValue(_s3), cancellationToken);
+            return await InterpretAsync(submit, spill, _s3.Of(parsed), cancellationToken);
         }
         catch (Exception e) when (e is PipelineException or FormatException)
         {
@@ -48,7 +49,7 @@ internal sealed class StepCommand : Command
         }
     }
 
-    private static async Task<int> InterpretAsync(SparkSubmit submit, string spill, Uri? s3, CancellationToken cancellationToken)
+    private static async Task<int> InterpretAsync(SparkSubmit submit, string spill, S3Options s3, CancellationToken cancellationToken)
     {
         var (sha256, execution) = (submit.Argument("--sha256"), submit.Argument("--execution"));
         var time = TimeProvider.System;

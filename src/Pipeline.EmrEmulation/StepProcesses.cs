@@ -2,13 +2,14 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
 using Pipeline.Core;
+using Pipeline.Delta.Storage;
 using Pipeline.Emulation.Emr;
 
 namespace Pipeline.EmrEmulation;
 
 /// <summary>Does the work of steps: each in a process of its own, which dies with this one.</summary>
 /// <param name="note">Told when a step begins to write, and when it has written.</param>
-internal sealed class StepProcesses(string state, Uri? s3, TimeSpan logsAfter, Action<EmrWork, string> note, TimeProvider time)
+internal sealed class StepProcesses(string state, S3Options s3, TimeSpan logsAfter, Action<EmrWork, string> note, TimeProvider time)
 {
     public async Task<EmrOutcome> RunAsync(EmrWork work)
     {
@@ -17,7 +18,7 @@ internal sealed class StepProcesses(string state, Uri? s3, TimeSpan logsAfter, A
         var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         if (Path.GetFileNameWithoutExtension(start.FileName) == "dotnet") start.ArgumentList.Add(typeof(StepProcesses).Assembly.Location);
         foreach (var argument in (string[])["step", "--id", work.Step, "--spill", Path.Combine(state, "spill", work.Step)]) start.ArgumentList.Add(argument);
-        if (s3 is not null) foreach (var argument in (string[])["--s3-endpoint", s3.ToString()]) start.ArgumentList.Add(argument);
+        foreach (var argument in S3Arguments.From(s3)) start.ArgumentList.Add(argument);
         start.ArgumentList.Add("--");
         foreach (var argument in work.Args) start.ArgumentList.Add(argument);
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Delta.Storage;
 
 namespace Pipeline.Demo.Emr;
 
@@ -29,15 +30,16 @@ internal sealed class EmulatedEmr : IAsyncDisposable
     private static readonly RetryPolicy Restarting = new() { BackoffMin = TimeSpan.FromMilliseconds(200), BackoffMax = TimeSpan.FromSeconds(5) };
 
     private readonly string _state;
+    private readonly S3Options? _s3;
     private readonly ILogger _log;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stopping = new();
     private Process _process;
     private Task _supervision = Task.CompletedTask;
 
-    private EmulatedEmr(string state, Process process, Announced announced, ILogger log, TimeProvider time)
+    private EmulatedEmr(string state, S3Options? s3, Process process, Announced announced, ILogger log, TimeProvider time)
     {
-        (_state, _process, _log, _time) = (state, process, log, time);
+        (_state, _s3, _process, _log, _time) = (state, s3, process, log, time);
         Environment = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["DEMO_EMR_URL"] = announced.Url.ToString(),
@@ -53,12 +55,13 @@ internal sealed class EmulatedEmr : IAsyncDisposable
     private Uri Url { get; }
 
     /// <param name="directory">The demo's own: it keeps all that it knows below.</param>
+    /// <param name="s3">How its steps reach the bucket with the lake; null: it is in a directory.</param>
     /// <exception cref="PipelineException">It does not start.</exception>
-    public static async Task<EmulatedEmr> StartAsync(string directory, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<EmulatedEmr> StartAsync(string directory, S3Options? s3, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
     {
         var state = Directory.CreateDirectory(Path.Combine(directory, "emr")).FullName;
-        var (process, announced) = await FindAsync(state, cancellationToken) ?? await StartProcessAsync(state, port: 0, cancellationToken);
-        var emulation = new EmulatedEmr(state, process, announced, logs.CreateLogger<EmulatedEmr>(), time);
+        var (process, announced) = await FindAsync(state, cancellationToken) ?? await StartProcessAsync(state, s3, port: 0, cancellationToken);
+        var emulation = new EmulatedEmr(state, s3, process, announced, logs.CreateLogger<EmulatedEmr>(), time);
         emulation._supervision = Background.FailureAsync(emulation.SuperviseAsync, emulation._stopping.Token);
         return emulation;
     }
@@ -88,20 +91,20 @@ internal sealed class EmulatedEmr : IAsyncDisposable
         {
             await _process.WaitForExitAsync(stopping);
             _process.Dispose();
-            var (process, _) = await Restarting.RunAsync(_time, cancel => new ValueTask<(Process, Announced)>(StartProcessAsync(_state, Url.Port, cancel)), stopping);
+            var (process, _) = await Restarting.RunAsync(_time, cancel => new ValueTask<(Process, Announced)>(StartProcessAsync(_state, _s3, Url.Port, cancel)), stopping);
             _process = process;
             _log.StartedAgain(Url, process.Id);
         }
     }
 
-    private static async Task<(Process Process, Announced Announced)> StartProcessAsync(string state, int port, CancellationToken cancellationToken)
+    private static async Task<(Process Process, Announced Announced)> StartProcessAsync(string state, S3Options? s3, int port, CancellationToken cancellationToken)
     {
         var (runtime, log) = (System.Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet", Path.Combine(state, "server.log"));
         var process = Process.Start(new ProcessStartInfo("/bin/sh",
         [
             "-c", Shell, "sh", log, runtime, Path.Combine(AppContext.BaseDirectory, Program), "serve", "--state", state, "--port", Text(port),
             "--log-uri", Path.Combine(state, "logs"), "--ends-when-idle-for", Text(IdleSeconds),
-            "--step-concurrency", Text(AtOnce), "--jobs-max", Text(AtOnce),
+            "--step-concurrency", Text(AtOnce), "--jobs-max", Text(AtOnce), .. ArgumentsOf(s3),
         ]) { UseShellExecute = false, RedirectStandardOutput = true })!;
         try
         {
@@ -115,6 +118,12 @@ internal sealed class EmulatedEmr : IAsyncDisposable
             process.Dispose();
             throw;
         }
+    }
+
+    private static IEnumerable<string> ArgumentsOf(S3Options? s3)
+    {
+        if (s3 is null) return [];
+        return ["--s3-region", s3.Region, .. s3.Endpoint is { } endpoint ? ["--s3-endpoint", endpoint.ToString()] : Array.Empty<string>()];
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

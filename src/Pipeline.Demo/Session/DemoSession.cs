@@ -90,8 +90,9 @@ internal sealed class DemoSession : IAsyncDisposable
     ];
 
     /// <summary>Starts sources and node. Whatever was started ends again when this fails.</summary>
+    /// <param name="s3">How the lake's bucket is reached; null: it is in a directory.</param>
     public static async Task<DemoSession> StartAsync(DemoSettings settings, string configPath, NodeContext context, NodeLoggerFactory logs, DemoDirectory directory,
-        Lake lake, CancellationToken cancellationToken)
+        Lake lake, S3Options? s3, CancellationToken cancellationToken)
     {
         var startedAt = context.Time.GetTimestamp();
         var driver = await DemoDriver.StartAsync(DriverOptions(settings, directory), new LakeProgress(lake), context.Time, cancellationToken);
@@ -100,8 +101,9 @@ internal sealed class DemoSession : IAsyncDisposable
         {
             if (settings.Engine.IsEmulated)
             {
-                EmulatedEmr.TakeMadeUpCredentials();
-                emulation = await EmulatedEmr.StartAsync(directory.Servers, logs, context.Time, cancellationToken);
+                // With a bucket this process needs its own, as the emulation does, which reads the bucket too.
+                if (s3 is null) EmulatedEmr.TakeMadeUpCredentials();
+                emulation = await EmulatedEmr.StartAsync(directory.Servers, s3, logs, context.Time, cancellationToken);
             }
 
             MaskKeyFile.Ensure(Path.Combine(directory.Servers, "mask.key"));

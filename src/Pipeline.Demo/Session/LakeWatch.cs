@@ -30,15 +30,17 @@ internal sealed class LakeWatch(Lake lake, IReadOnlyList<TableId> tables, TimePr
     public async Task<IReadOnlyDictionary<TableId, TableGlance>> LookAsync(CancellationToken cancellationToken)
     {
         var glances = new Dictionary<TableId, TableGlance>();
+        var isAway = false;
         foreach (var table in tables)
         {
             try
             {
-                _seen[table] = await LookAsync(table, cancellationToken);
+                if (!isAway) _seen[table] = await LookAsync(table, cancellationToken);
             }
-            catch (PipelineException) when (!cancellationToken.IsCancellationRequested)
+            catch (PipelineException e) when (!cancellationToken.IsCancellationRequested)
             {
-                // As it was.
+                // As it was. A store that is away answers for no other either, and each question would take its time again.
+                isAway = e.Dependency is not null;
             }
 
             glances[table] = _seen.GetValueOrDefault(table, TableGlance.Absent);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Pipeline.Emulation.Emr;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests;
 using Pipeline.Testing;
@@ -62,6 +63,24 @@ public sealed class DemoOnS3Spec : IDisposable
         Assert.InRange(bucket.MostAtOnce, 1, RequestsAtOnceMax);
     }
 
+    [Fact]
+    public async Task Steps_of_the_emulated_EMR_read_and_write_the_bucket_itself()
+    {
+        var (moto, missing) = await MotoServer.TryStartAsync(Cancel);
+        Assert.SkipWhen(moto is null, missing);
+        await using var server = moto;
+        await MakeBucketAsync(server.Url);
+        var keys = new Dictionary<string, string>(StringComparer.Ordinal) { ["AWS_ACCESS_KEY_ID"] = "test", ["AWS_SECRET_ACCESS_KEY"] = "test" };
+        var configuration = Configuration(server.Url, "demo-emr.conf", "transform { engine = duckdb, interval-min = 2s }, silver.users.engine = emr");
+
+        await using var demo = NodeProcess.StartIn(keys, ["demo", "--engine", "emr", "--duration", "1s", "--rate", "20", "--lake", "s3://lake/demo", "--servers", Servers, "--config", configuration, "-o", "json"]);
+        var run = await demo.WaitForEndAsync();
+
+        Assert.True(run.ExitCode == ExitCode.Done, $"{run.Messages}\n{run.Data}");
+        Assert.True((bool)JsonNode.Parse(run.Data)!["balanced"]!, run.Data);
+        Assert.Contains(EmrLog.Read(Path.Combine(Servers, "emr", "log.jsonl")), happened => happened is { What: "state", State: "COMPLETED", Step: not null });
+    }
+
     private static async Task MakeBucketAsync(Uri server)
     {
         using var http = new HttpClient();
@@ -92,17 +111,18 @@ public sealed class DemoOnS3Spec : IDisposable
     }
 
     /// <summary>The demo's, with a bucket, and with what was refused looked at again soon.</summary>
-    private string Configuration(Uri bucket)
+    private string Configuration(Uri bucket, string from = "demo.conf", string changes = "")
     {
         var hocon = Path.Combine(Repository.Root, "hocon");
         File.Copy(Path.Combine(hocon, "akka.conf"), Path.Combine(_root, "akka.conf"));
         var path = Path.Combine(_root, "s3.conf");
         File.WriteAllText(path, $$"""
-            include "{{Path.Combine(hocon, "demo.conf")}}"
+            include "{{Path.Combine(hocon, from)}}"
             pipeline {
               lake.s3 { endpoint = "{{bucket}}", region = us-east-1, path-style = true, retry { backoff-min = 10ms, backoff-max = 200ms } }
               ingest.retry { backoff-max = 1s, halted-min = 500ms, halted-max = 1s }
               transform.retry { backoff-max = 1s }
+              {{changes}}
             }
             """);
         return path;
