@@ -77,6 +77,12 @@ public readonly record struct SplitPosition(SplitId Split, long? Position)
     /// <summary>Of which history the position is: the one that the split was listed with, see <see cref="Core.Split.Identity"/>.</summary>
     public string? Identity { get; init; }
 
+    /// <summary>
+    /// Where the reading ends for now, which lies at or before where the split was read to once: nothing at or behind it is handed over, the last chunk ends
+    /// there though it have no rows, and then nothing comes. Null: it goes on. Only splits that <see cref="IPartSource"/> gives an end to have one.
+    /// </summary>
+    public long? End { get; init; }
+
     /// <summary>Of a split that feeds several tables: those that are to be fed, and where each stands; null: all of them.</summary>
     public IReadOnlyDictionary<string, long?>? Tables { get; init; }
 

@@ -19,7 +19,7 @@ public static class GapAcceptance
 {
     public const string Operation = "ACCEPT GAP";
 
-    /// <summary>What records that a table is read again from its beginning because an operator wants it.</summary>
+    /// <summary>What records that a table, or a part of it, is read again because an operator wants it.</summary>
     public const string BackfillOperation = "BACKFILL";
 
     /// <summary>What records that a split is halted until somebody decides.</summary>

@@ -16,7 +16,7 @@ namespace Pipeline.Sources.Kafka;
 /// Topics of one cluster. A split is a partition, its position the next offset. Partitions are assigned by hand at the
 /// lake's positions: there is no consumer group and no rebalance.
 /// </summary>
-internal sealed class KafkaSource : IRedriveSource
+internal sealed class KafkaSource : IRedriveSource, IPartSource
 {
     /// <summary>What was read waits to be committed meanwhile.</summary>
     private static readonly RetryPolicy Confirmations = new() { BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(1), TimeMax = TimeSpan.FromSeconds(30) };
@@ -122,6 +122,24 @@ internal sealed class KafkaSource : IRedriveSource
             EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken)), cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         return [.. splits.Select(split => StandingOf(split.Left, split.Name, topics[split.Name.Topic], beginnings, ends))];
+    }
+
+    /// <summary>A log has one order: records between two places of it are older than those behind, and cannot be entered as newer ones.</summary>
+    public async ValueTask<IReadOnlyList<SplitPart>> LocateAsync(string table, string from, string? to, CancellationToken cancellationToken)
+    {
+        var (options, place) = (Table(table), OffsetPlace.Parse(from, $"Source {Name}, table {table}"));
+        if (to is not null)
+            throw new PipelineException(FaultKind.Invalid, $"Source {Name}, table {table}", "records of a topic that are read again are newer than all before, and those behind an end would be older than they are", "Leave --to away: all is read again from there on, in its order.");
+        var topic = await TopicAsync(options, cancellationToken);
+        using var lease = await _topics.LeaseAsync(cancellationToken);
+        TopicPartition[] asked = [.. Enumerable.Range(0, topic.Partitions).Where(place.IsAbout).Select(partition => new TopicPartition(topic.Name, partition))];
+        var (beginnings, ends, timed) = await Blocking.RunAsync(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken), EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken),
+            place.At is { } at ? EndQuestion.AskForTime(lease, asked, at, _options.RequestTimeout, cancellationToken) : null), cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        return place.PartsOf(_options.ThingOf(topic.Name), [.. asked.Select(partition => (new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition.Partition.Value).ToString()), partition.Partition.Value,
+            Find(beginnings, partition), Find(ends, partition), timed is null ? null : Find(timed, partition)))]);
+
+        static long? Find(IReadOnlyDictionary<TopicPartition, long> answers, TopicPartition partition) => answers.TryGetValue(partition, out var answer) ? answer : null;
     }
 
     /// <summary>Records are fetched by their topic's name: what came until now is of the id that the topic has now, or was one before.</summary>

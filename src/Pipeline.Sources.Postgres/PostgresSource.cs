@@ -16,7 +16,7 @@ namespace Pipeline.Sources.Postgres;
 /// Tables of one PostgreSQL database: by their watermarks, one split a table; or by change capture, one split for the
 /// slot with all tables and one for each table's snapshot.
 /// </summary>
-internal sealed class PostgresSource : IRemovableSource
+internal sealed class PostgresSource : IRemovableSource, IPartSource
 {
     private readonly PostgresSourceOptions _options;
     private readonly SourceServices _services;
@@ -157,6 +157,18 @@ internal sealed class PostgresSource : IRemovableSource
             await CaptureRemoval.RemoveAsync(connection, _options, _ownership, cancel);
             return true;
         }, cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<SplitPart>> LocateAsync(string table, string from, string? to, CancellationToken cancellationToken)
+    {
+        var thing = $"{_options.Thing}, table {table}";
+        if (_options.Mode != ReadMode.Watermark)
+            throw new PipelineException(FaultKind.Invalid, thing, "its changes are captured: a place in their log is no part of the table", "Read all of it again: --full.");
+        var described = await _tables.RefreshAsync(table, cancellationToken);
+        var watermark = WatermarkColumn.Find(described, _tables.OptionsOf(table).Watermark, thing);
+        return [new SplitPart(WatermarkSplit.Of(Name, table, described.Oid).Id, PositionOf(from), to is null ? null : PositionOf(to))];
+
+        long PositionOf(string text) => Math.Max(WatermarkPlace.Parse(text, watermark.IsTimestamp, watermark.HasZone, thing), watermark.Beginning);
     }
 
     public ValueTask DisposeAsync()

@@ -11,7 +11,7 @@ using Pipeline.Sources.Snowflake.Reading;
 namespace Pipeline.Sources.Snowflake;
 
 /// <summary>Tables of a Snowflake account. Each table is one split, whose position is its watermark.</summary>
-internal sealed class SnowflakeSource : IRedriveSource
+internal sealed class SnowflakeSource : IRedriveSource, IPartSource
 {
     private readonly SnowflakeSourceOptions _options;
     private readonly HttpClient _http;
@@ -58,7 +58,7 @@ internal sealed class SnowflakeSource : IRedriveSource
     public async ValueTask<IReadOnlyList<Split>> ListSplitsAsync(string table, CancellationToken cancellationToken) => [await _tables[table].ListAsync(cancellationToken)];
 
     public IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, CancellationToken cancellationToken) =>
-        from is [var only] ? TableOf(only.Split).ReadAsync(only.Position, cancellationToken) : ReadAllAsync(from, cancellationToken);
+        from is [var only] ? TableOf(only.Split).ReadAsync(only.Position, only.End, cancellationToken) : ReadAllAsync(from, cancellationToken);
 
     public async ValueTask<IReadOnlyList<SplitStanding>> LookBackAsync(IReadOnlyList<SplitPosition> left, CancellationToken cancellationToken)
     {
@@ -78,6 +78,8 @@ internal sealed class SnowflakeSource : IRedriveSource
     /// <inheritdoc/>
     public async ValueTask<DecodedLetters> DecodeAsync(string table, SplitId split, IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken) =>
         LetterDecoding.Decode(await _tables[table].DescribeAsync(cancellationToken), letters);
+
+    public async ValueTask<IReadOnlyList<SplitPart>> LocateAsync(string table, string from, string? to, CancellationToken cancellationToken) => [await _tables[table].LocateAsync(from, to, cancellationToken)];
 
     public SplitLook? LastLook(SplitId split) => _looks.Find(split);
 
@@ -117,7 +119,7 @@ internal sealed class SnowflakeSource : IRedriveSource
     {
         try
         {
-            await foreach (var chunk in TableOf(from.Split).ReadAsync(from.Position, cancellationToken)) await queue.AddAsync(chunk, cancellationToken);
+            await foreach (var chunk in TableOf(from.Split).ReadAsync(from.Position, from.End, cancellationToken)) await queue.AddAsync(chunk, cancellationToken);
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {

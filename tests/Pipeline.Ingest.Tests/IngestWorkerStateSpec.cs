@@ -52,6 +52,40 @@ public sealed class IngestWorkerStateSpec : WorkerScene
     }
 
     [Fact]
+    public void Starts_over_when_a_split_has_been_read_to_where_its_reading_ends_for_now()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single]) { Ends = Positions((Single, 30)) });
+        When(Known(Orders, (Single, 10)));
+        var start = Assert.Single(When(Known(Dead)).OfType<WorkerEffect.StartGraph>().Single().Starts);
+        var (before, last) = (StageOf(Orders, Single, 10, 20), StageOf(Orders, Single, 20, 30));
+
+        When(new WorkerEvent.RollClosed(1, new Roll([before])));
+        var goesOn = When(Committed(before));
+        When(new WorkerEvent.Acknowledged(1));
+        When(new WorkerEvent.RollClosed(1, new Roll([last])));
+        var ends = When(Committed(last));
+        var released = When(new WorkerEvent.Acknowledged(1));
+        var again = When(new WorkerEvent.GraphEnded(1, Fault: null));
+
+        Assert.Equal(30, start.End);
+        Assert.DoesNotContain(goesOn, effect => effect is WorkerEffect.DrainGraph);
+        Assert.Equal([typeof(WorkerEffect.Acknowledge), typeof(WorkerEffect.DrainGraph)], ends.Where(effect => effect is not WorkerEffect.CountCommit).Select(effect => effect.GetType()));
+        Assert.IsType<WorkerEffect.ReleaseRoll>(Assert.Single(released));
+        Assert.Equal(2, again.OfType<WorkerEffect.Locate>().Single().Epoch);
+    }
+
+    [Fact]
+    public void A_split_that_is_there_already_is_not_read()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single]) { Ends = Positions((Single, 30)) });
+        When(Known(Orders, (Single, 30)));
+
+        Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(Known(Dead)))).Epoch);
+    }
+
+    [Fact]
     public void Acknowledges_a_slot_up_to_its_slowest_table()
     {
         GivenReading(Slot, 10);

@@ -4,6 +4,7 @@ using Confluent.Kafka;
 using Pipeline.Emulation.Kafka;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Node.Tests.Control;
 using Pipeline.Node.Tests.Failures;
 using Pipeline.Node.Tests.Http;
 using Pipeline.Testing;
@@ -67,6 +68,7 @@ public sealed partial class OperationsDocumentSpec : IDisposable
         ("trigger", "trigger silver/users --reason a-test", Well),
         ("schedule silver/users '30 3 * * * Europe/Berlin'", "schedule silver/users '30 3 * * * Europe/Berlin' --reason a-test", Well),
         ("backfill bronze/app/users --full", "backfill bronze/app/users --full --reason a-test", Well),
+        ("backfill bronze/events/clicks --from 0:100,1:200", "backfill bronze/events/clicks --from 0:0 --reason a-test", Well),
         ("cluster leave", "cluster leave 127.0.0.1:1 --reason a-test", Well),
         ("cluster down", "cluster down 127.0.0.1:1 --reason a-test", Well),
         ("compact", "compact", Well),
@@ -93,6 +95,7 @@ public sealed partial class OperationsDocumentSpec : IDisposable
         ["source remove NAME"] = nameof(SourceVerbsSpec.A_captured_source_is_removed_only_when_it_was_shown_and_agreed_to),
         ["ask /v1/status --url https://node-1:9464 --token-file FILE"] = nameof(BeyondLoopbackSpec.A_web_node_speaks_TLS_with_who_believes_its_authority_under_its_own_names),
         ["ask /v1/events/stream"] = nameof(EventsSpec.A_stream_goes_on_behind_the_last_event_that_was_heard),
+        ["backfill bronze/app/users --from 2026-11-01 --to 2026-11-02"] = nameof(BackfillSpec.A_part_of_a_table_of_PostgreSQL_that_was_changed_behind_its_watermark_is_read_again_and_Silver_has_what_the_source_has),
         ["resume TABLE --accept-gap"] = nameof(ResumeSpec.Lost_records_halt_their_table_until_an_operator_accepts_it),
         ["resume bronze/SOURCE/TABLE --accept-gap"] = nameof(ResumeSpec.Lost_records_halt_their_table_until_an_operator_accepts_it),
     };

@@ -118,6 +118,42 @@ public sealed class WatermarkWindowSpec
         int Looks() => table.Server.Executed.Count(sql => sql.Contains("MAX(", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("UPDATED_AT", "2020-01-01T00:00:03Z", "2020-01-01T00:00:06Z")]
+    [InlineData("CHANGE", "3", "6")]
+    public async Task A_part_has_the_rows_between_its_two_values_and_ends_there_though_no_row_lies_there(string watermark, string from, string to)
+    {
+        using var deadline = Reading.StartDeadline();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { Tables = [options.Tables[0] with { Watermark = watermark }] });
+        for (var number = 0; number < 9; number++) table.Server.Database.Execute($"INSERT INTO ORDERS VALUES ({number}, 'x', 1, TIMESTAMPTZ '2020-01-01 00:00:0{number}+00', {number})");
+        await using var source = table.Open();
+        var part = Assert.Single(await ((IPartSource)source).LocateAsync("orders", from, to, deadline.Token));
+
+        Assert.Equal([3L, 4, 5], await ReadAsync(source, part));
+        table.Server.Database.Execute("DELETE FROM ORDERS");
+        Assert.Empty(await ReadAsync(source, part));
+
+        async Task<List<long>> ReadAsync(ISource read, SplitPart meant)
+        {
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+            await using var chunks = read.ReadAsync([new SplitPosition(meant.Split, meant.From) { End = meant.To }], stop.Token).GetAsyncEnumerator(stop.Token);
+            var (reached, rows) = (meant.From, new List<long>());
+            while (reached < meant.To)
+            {
+                Assert.True(await chunks.MoveNextAsync());
+                using var chunk = chunks.Current;
+                if (chunk.Rows is not null) rows.AddRange(Numbers(chunk));
+                reached = chunk.Range.To;
+            }
+
+            Assert.Equal(meant.To, reached);
+            var more = chunks.MoveNextAsync();
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await more);
+            return rows;
+        }
+    }
+
     [Fact]
     public async Task Rows_younger_than_the_commit_lag_wait()
     {

@@ -181,6 +181,7 @@ public sealed class ScriptedSystem(string name)
                     if (system.Faults.TryGetValue(split, out var fault) && fault(split) is { } exception) throw exception;
                     var (group, next) = positions[split];
                     (var records, changed) = system.Next(split, next);
+                    if (from.First(start => start.Split == split).End is { } end) records = [.. records.Take((int)Math.Max(0, end - next))];
                     if (records.Count == 0) continue;
                     isIdle = false;
                     var chunk = system.ChunkOf(split, group, next, records);

@@ -24,6 +24,9 @@ public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<Tab
     /// <summary>The epochs of the tables that do not read the split in the first.</summary>
     public ImmutableDictionary<TableId, int> Epochs { get; init; } = ImmutableDictionary<TableId, int>.Empty;
 
+    /// <inheritdoc cref="SplitPosition.End"/>
+    public long? End { get; init; }
+
     /// <summary>What goes with <see cref="From"/>.</summary>
     public SplitMarks Marks { get; init; }
 
@@ -67,6 +70,9 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
 
         /// <summary>What the tables' logs say of these splits; a table that is not there is left out.</summary>
         public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
+
+        /// <summary>Where the reading of these splits ends for now, of those of which it does.</summary>
+        public ImmutableDictionary<SplitId, long> Ends { get; init; } = ImmutableDictionary<SplitId, long>.Empty;
 
         /// <summary>What their logs say that halts these splits until somebody decides.</summary>
         public ImmutableDictionary<SplitId, Fault> Halted { get; init; } = ImmutableDictionary<SplitId, Fault>.Empty;

@@ -95,6 +95,9 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     /// <summary>What this worker has seen of the tables' logs before it asked.</summary>
     public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
 
+    /// <summary>Where the reading of a split ends for now; then the worker starts over, and reads it on where its table says.</summary>
+    public ImmutableDictionary<SplitId, long> Ends { get; init; } = ImmutableDictionary<SplitId, long>.Empty;
+
     /// <summary>All splits that feed the worker's own table, whoever reads them; null: not known yet.</summary>
     public int? Listed { get; init; }
 
@@ -196,7 +199,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
         if (ListFault is not null) effects.Add(new WorkerEffect.TellListing(ListFault, IsBack: true));
         if (Unfit is { } unfit && located.Unfit is null) effects.Add(new WorkerEffect.TellHaltEnded(unfit));
         if (located.Unfit is { } other && (other.Kind, other.Cause) != (Unfit?.Kind, Unfit?.Cause)) effects.Add(new WorkerEffect.TellHalt(other));
-        return (this with { Halts = halts, ListFault = null, Unfit = located.Unfit, Anew = [] }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
+        return (this with { Halts = halts, ListFault = null, Unfit = located.Unfit, Anew = [], Ends = Phase == WorkerPhase.Reading ? Ends : located.Ends }).Take(found.RemoveAll(split => halts.Hold(split.Id)), located.Logged, effects);
     }
 
     private IngestWorkerState Take(ImmutableArray<Split> splits, ImmutableDictionary<TableId, LoggedEpochs> logged, ImmutableList<WorkerEffect>.Builder effects)
@@ -265,6 +268,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             Versions = Versions.SetItem(known.Table, known.Version),
         };
         if (!next.Unanswered.IsEmpty) return next;
+        if (next.IsAtEnd) return next.StartOver(effects);
 
         effects.Add(new WorkerEffect.StartGraph(Epoch, [.. Splits.Select(next.StartOf)], Tables));
         effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
@@ -274,6 +278,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private SplitStart StartOf(Split split) => new(split, Durable(split),
         TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id)))
     {
+        End = Ends.TryGetValue(split.Id, out var end) ? end : null,
         Marks = split.Tables.Select(name => (BronzeOf(split, name), split.Id)).Where(key => Positions.TryGetValue(key, out var position) && position == Durable(split))
             .Select(key => Marks.GetValueOrDefault(key)).FirstOrDefault(),
         TableMarks = split.Tables.ToImmutableDictionary(name => name, name => Marks.GetValueOrDefault((BronzeOf(split, name), split.Id)), StringComparer.Ordinal),
@@ -327,8 +332,13 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             .. Splits.Where(split => moved.Contains(split.Id) && next.Durable(split) is not null)
                 .Select(split => (split.Id, next.Durable(split)!.Value)),
         ]));
-        return next with { InHand = null };
+        if (Phase != WorkerPhase.Reading || !next.IsAtEnd) return next with { InHand = null };
+        effects.Add(new WorkerEffect.DrainGraph());
+        return next with { InHand = null, Phase = WorkerPhase.Stopping, After = AfterGraph.StartOver };
     }
+
+    /// <summary>Whether a split has been read to where its reading ends for now.</summary>
+    private bool IsAtEnd => Splits.Any(split => Ends.TryGetValue(split.Id, out var end) && Durable(split) >= end);
 
     private IngestWorkerState Release(ImmutableList<WorkerEffect>.Builder effects)
     {

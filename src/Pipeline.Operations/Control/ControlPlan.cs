@@ -36,7 +36,7 @@ public sealed record ControlPlan(string Id, ControlCommand Command, string? Stan
         if (text.Length is 0 or > TextMax) return null;
         try
         {
-            return JsonSerializer.Deserialize<ControlPlan>(Base64Url.DecodeFromChars(text), Json) is { Id: { Length: 32 } id, Command: { Target.Name: { } } command } plan && plan.Aim is not { Positions.IsDefault: true }
+            return JsonSerializer.Deserialize<ControlPlan>(Base64Url.DecodeFromChars(text), Json) is { Id: { Length: 32 } id, Command: { Target.Name: { } } command } plan && plan.Aim is null or { IsWhole: true }
                 && id.All(char.IsAsciiHexDigitLower) && ControlTarget.Parse(command.Target.Name) == command.Target ? plan : null;
         }
         catch (Exception e) when (e is FormatException or JsonException or DecoderFallbackException)
@@ -52,7 +52,7 @@ public sealed record ControlPlan(string Id, ControlCommand Command, string? Stan
     {
         try
         {
-            return JsonSerializer.Deserialize<OrderAim>(json, Json) is { Identity: not null, Positions.IsDefault: false } aim ? aim : null;
+            return JsonSerializer.Deserialize<OrderAim>(json, Json) is { Identity: not null, IsWhole: true } aim ? aim : null;
         }
         catch (JsonException)
         {

@@ -36,7 +36,7 @@ public enum ControlVerb
     LogLevel,
 }
 
-/// <param name="Value">What goes with the verb, e.g. the times of a schedule; null: nothing does.</param>
+/// <param name="Value">What goes with the verb, e.g. the times of a schedule, or the part of a table that is read again; null: nothing does.</param>
 public sealed record ControlCommand(ControlVerb Verb, ControlTarget Target, string? Value = null);
 
 /// <summary>What a command will change of one thing.</summary>

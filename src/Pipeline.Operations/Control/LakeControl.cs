@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
+using Pipeline.Ingest;
 using Pipeline.Operations.Options;
 
 namespace Pipeline.Operations.Control;
@@ -20,6 +21,9 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     private readonly ControlTable _table = new(lake, time);
 
+    /// <summary>Where a part of a Bronze table lies at its source; null: no source can be asked through this door.</summary>
+    public Func<TableId, BackfillRange, CancellationToken, Task<IReadOnlyList<SplitPart>>>? Locate { get; init; }
+
     /// <summary>What has happened: what was read of it is kept, and only what has come since is read again.</summary>
     internal EventRecord Happened { get; } = new(lake, time);
 
@@ -29,9 +33,12 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         Happened.Dispose();
     }
 
-    /// <param name="sources">Asked for gaps, and for nothing else.</param>
+    /// <param name="sources">Asked for gaps and for parts, and for nothing else.</param>
     public static LakeControl Of(PipelineOptions options, Lake lake, IReadOnlyList<ISource> sources, TimeProvider time) =>
-        new(lake, ControlScope.Of(options), (table, cancellationToken) => PipelineOrderWork.GapsAsync(lake, sources, table, cancellationToken), time);
+        new(lake, ControlScope.Of(options), (table, cancellationToken) => PipelineOrderWork.GapsAsync(lake, sources, table, cancellationToken), time)
+        {
+            Locate = (table, range, cancellationToken) => PipelineOrderWork.LocateAsync(sources, table, range, cancellationToken),
+        };
 
     public Task<ControlState> StateAsync(CancellationToken cancellationToken) => _table.ReadAsync(cancellationToken);
 
@@ -134,6 +141,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     {
         scope.Require(command);
         if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
+        if (RangeOf(command) is { } range) BackfillRange.Parse(range);
         if (command.Verb == ControlVerb.LogLevel) LogOrder.Parse(command.Value);
     }
 
@@ -149,17 +157,29 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         if (OrderAims.MovedSince(plan.Aim, snapshot) is { } moved) return (Moved($"{moved} since it was planned"), null);
         // A table remembers the last order that was done, also when the record of orders was restored from before.
         number = Math.Max(number, (snapshot?.Position(Order.DoneAppId) ?? 0) + 1);
-        return (new Applied.Recorded(plan.Id, number), ControlEntry.Of(new Order(plan.Id, number, OrderOf(plan.Command.Verb), plan.Command.Target, plan.Aim, plan.Command.Value, who, at, why)));
+        return (new Applied.Recorded(plan.Id, number), ControlEntry.Of(new Order(plan.Id, number, OrderOf(plan.Command), plan.Command.Target, plan.Aim, plan.Command.Value, who, at, why)));
 
         Applied Moved(string cause) => Refuse(ControlRefusal.Moved, NameOf(plan.Command), cause, "Look at it again, and plan anew if it is still to be done.");
     }
 
     private async ValueTask<(OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(ControlCommand command, ControlState state, CancellationToken cancellationToken)
     {
+        if (RangeOf(command) is { } range) return await LookAsync(command.Target.Table!, BackfillRange.Parse(range), cancellationToken);
         if (command.Verb < ControlVerb.Trigger || await SnapshotAsync(command.Target, cancellationToken) is not { } snapshot) return (null, ChangesOf(command, state));
         if (command.Verb != ControlVerb.AcceptGap) return (OrderAims.Of(snapshot, []), ChangesOf(command, state));
         var gaps = await findGaps(command.Target.Table!, cancellationToken);
         return (OrderAims.Of(snapshot, gaps), [.. gaps.Select(gap => new ControlChange(gap.Split.ToString(), gap.IsBehind ? "is-read-again" : "gives-up", $"{gap.Range.From}..{gap.Range.To}"))]);
+    }
+
+    private async ValueTask<(OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(TableId table, BackfillRange range, CancellationToken cancellationToken)
+    {
+        if (Locate is not { } locate) throw new PipelineException(FaultKind.Invalid, $"Table {table}", "its source cannot be asked from here where the part lies", "Plan it with './pipeline backfill', or through a node.");
+        var snapshot = await SnapshotAsync(ControlTarget.Of(table), cancellationToken);
+        if (snapshot is null && TableTurns.RefusalOf(snapshot, table, []) is { } missing) throw missing;
+        // What lies behind where it has come to is read anyway.
+        var parts = (await locate(table, range, cancellationToken)).Where(part => !(part.From >= snapshot!.Position(part.Split))).ToList();
+        if (TableTurns.RefusalOf(snapshot, table, parts) is { } refusal) throw refusal;
+        return (OrderAims.Of(snapshot!, []) with { Parts = parts }, [.. parts.Select(part => new ControlChange(part.Split.ToString(), "is-read-again", part.Range))]);
     }
 
     private async ValueTask<Snapshot?> SnapshotAsync(ControlTarget target, CancellationToken cancellationToken) =>
@@ -170,7 +190,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     {
         ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume => state.LastWordOn(WishKind.Paused, command.Target)?.Id,
         ControlVerb.Schedule or ControlVerb.Unschedule => state.LastWordOn(WishKind.Schedule, command.Target)?.Id,
-        _ => state.Orders.LastOrDefault(order => order.Kind == OrderOf(command.Verb) && order.Target == command.Target)?.Id,
+        _ => state.Orders.LastOrDefault(order => order.Kind == OrderOf(command) && order.Target == command.Target)?.Id,
     };
 
     private IReadOnlyList<ControlChange> ChangesOf(ControlCommand command, ControlState state)
@@ -207,7 +227,10 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     private static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
-    private static OrderKind OrderOf(ControlVerb verb) => Enum.Parse<OrderKind>(verb.ToString());
+    private static OrderKind OrderOf(ControlCommand command) => RangeOf(command) is null ? Enum.Parse<OrderKind>(command.Verb.ToString()) : OrderKind.BackfillPart;
+
+    /// <summary>Of which part of a table a backfill is; null: of all, or it is none.</summary>
+    private static string? RangeOf(ControlCommand command) => command.Verb == ControlVerb.Backfill ? command.Value : null;
 
     private static string NameOf(ControlCommand command) => $"{ControlWords.Of(command.Verb)} {command.Target}";
 

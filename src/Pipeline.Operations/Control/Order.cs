@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Pipeline.Core;
 
 namespace Pipeline.Operations.Control;
 
@@ -23,6 +24,9 @@ public enum OrderKind
 
     /// <summary>A node's log tells more or less, for as long as is said.</summary>
     LogLevel,
+
+    /// <summary>A part of a Bronze table is read again: a release that does not know it leaves it alone, and takes it for none of all.</summary>
+    BackfillPart,
 }
 
 /// <summary>How an order ended.</summary>
@@ -46,7 +50,13 @@ public sealed record AimedPosition(string AppId, long At);
 /// <param name="Positions">Those that the order is about.</param>
 public sealed record OrderAim(string Identity, int Epoch, ImmutableArray<AimedPosition> Positions)
 {
-    public bool Equals(OrderAim? other) => other is not null && Identity == other.Identity && Epoch == other.Epoch && Positions.SequenceEqual(other.Positions);
+    /// <summary>What of its splits is meant, as the source had it then; null: all of them.</summary>
+    public IReadOnlyList<SplitPart>? Parts { get; init; }
+
+    /// <summary>False: one that was made up, or written down by nobody who knows how.</summary>
+    internal bool IsWhole => !Positions.IsDefault && Parts?.Any(part => part is null) != true;
+
+    public bool Equals(OrderAim? other) => other is not null && Identity == other.Identity && Epoch == other.Epoch && Positions.SequenceEqual(other.Positions) && (Parts ?? []).SequenceEqual(other.Parts ?? []);
 
     public override int GetHashCode() => HashCode.Combine(Identity, Epoch, Positions.Length);
 }

@@ -19,6 +19,9 @@ internal interface IOrderWork
     /// <summary>Has a Bronze table read again from the beginning of its source, in a new epoch.</summary>
     ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken);
 
+    /// <summary>Has parts of a Bronze table read again, in a new epoch.</summary>
+    ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken);
+
     /// <summary>Gives up what is lost between a Bronze table and its source, of the splits that are at these positions.</summary>
     ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken);
 }
@@ -44,7 +47,7 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
         }
 
         // One about a table that was not there when it was given has no aim that moves.
-        if (isBegun && order.Kind == OrderKind.Backfill && await OrderMarks.HasSinceAsync(table!, order, GapAcceptance.BackfillOperation, cancellationToken)) return await EndAsync();
+        if (isBegun && order.Kind is OrderKind.Backfill or OrderKind.BackfillPart && await OrderMarks.HasSinceAsync(table!, order, GapAcceptance.BackfillOperation, cancellationToken)) return await EndAsync();
         // Begun again it might meet another run.
         if (isBegun && order.Kind == OrderKind.Cancel) return await EndAsync();
         if (table is not null && !isBegun) await OrderMarks.BeginAsync(table, order, time, cancellationToken);
@@ -61,6 +64,9 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
                 break;
             case OrderKind.Backfill:
                 await work.BackfillAsync(id, cancellationToken);
+                break;
+            case OrderKind.BackfillPart when order.Aim?.Parts is { } parts:
+                await work.BackfillAsync(id, parts, cancellationToken);
                 break;
             case OrderKind.AcceptGap when order.Aim is { } aim:
                 await work.AcceptGapAsync(id, aim, cancellationToken);

@@ -26,6 +26,8 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
 
     public async ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => await GapAcceptance.ReadAgainAsync(lake, table, time, cancellationToken);
 
+    public async ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken) => await TableTurns.BeginAsync(lake, table, parts, time, cancellationToken);
+
     public async ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken)
     {
         var (gaps, snapshot) = (await GapsAsync(lake, sources, table, cancellationToken), (await lake.TryOpenAsync(table, cancellationToken))?.Current);
@@ -37,6 +39,12 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
     /// <summary>What a Bronze table and its source do not have in common.</summary>
     public static async Task<IReadOnlyList<SplitGap>> GapsAsync(Lake lake, IReadOnlyList<ISource> sources, TableId table, CancellationToken cancellationToken) =>
         sources.FirstOrDefault(source => source.Name == table.Source) is { } source ? await GapAcceptance.FindAsync(lake, source, table, cancellationToken) : [];
+
+    /// <summary>Where a part of a Bronze table lies at its source.</summary>
+    /// <exception cref="PipelineException">Its source has no parts, none is configured, or what was written names none.</exception>
+    public static async Task<IReadOnlyList<SplitPart>> LocateAsync(IReadOnlyList<ISource> sources, TableId table, BackfillRange range, CancellationToken cancellationToken) =>
+        sources.FirstOrDefault(source => source.Name == table.Source) is IPartSource source ? await source.LocateAsync(table.Name, range.From, range.To, cancellationToken)
+            : throw new PipelineException(FaultKind.Invalid, $"Table {table}", "its source cannot say where a part of it lies", "Read all of it again: --full.");
 
     private async ValueTask TellAsync(TableId table, object order, CancellationToken cancellationToken)
     {

@@ -126,6 +126,8 @@ public static class WhyTable
                 : new Hindrance(id, fault.Kind.IsTriedAgain() ? HindranceKind.Away : HindranceKind.Mend, fault.Thing, fault.Cause, fault.Kind is FaultKind.Invalid or FaultKind.TooLarge or FaultKind.Missing ? $"{fault.NextStep} {Anew}".Trim() : fault.NextStep, fault.At, HelpOf(id, fault.Kind));
         else if (table.Version is null)
             yield return new Hindrance(id, HindranceKind.Nothing, id.ToString(), "it is not in the lake: nothing has come for it, or no node works on it", id.Layer == Layer.Bronze ? "Look whether a node with the role ingest runs, and what it says." : "Look whether a node with the role transform runs, and what it says.", Since: null, []);
+        if (table.Again is { } again)
+            yield return new Hindrance(id, HindranceKind.Waits, again.Split.ToString(), $"a part of it is read again: it has come to {again.Position} of {again.To}, and what is new is read behind that, from {again.Back} on", "Wait: it goes on by itself.", Since: null, []);
         if (table.Doubt is { } doubt) yield return new Hindrance(id, HindranceKind.Doubt, doubt.Thing, doubt.Cause, doubt.NextStep, doubt.At, id.Layer == Layer.Bronze ? ["resume", id.ToString()] : []);
         if (isAsked && NextOf(id, state, now) is { } next && state.LastWordOn(WishKind.Schedule, ControlTarget.Of(id)) is { } schedule)
             yield return new Hindrance(id, HindranceKind.Schedule, schedule.Value ?? "", $"it runs at certain times, as {schedule.Who} wants: {schedule.Why}", "Wait until then, or trigger it.", schedule.At, ["trigger", id.ToString(), "--reason", "WHY"]);
@@ -166,11 +168,15 @@ public static class WhyTable
 
     private static async ValueTask<TableSummary> SummarizeAsync(TableId id, Lake lake, ToldTable? told, PipelineOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var (current, unread) = await LakeInventory.TryAsync(id, async () => new Found((await lake.TryOpenAsync(id, cancellationToken))?.Current));
+        var (current, unread) = await LakeInventory.TryAsync(id, async () => Found.Of((await lake.TryOpenAsync(id, cancellationToken))?.Current));
         var age = now.Since(told?.ReflectsUntil ?? current?.Snapshot?.CommittedAt ?? now);
         var fault = unread is null ? told?.Fault : new ToldFault(now, unread.Fault.Kind, unread.Fault.Thing, unread.Fault.Cause, unread.Fault.NextStep);
-        return new TableSummary(id, current?.Snapshot?.Version, current?.Snapshot?.RowCount, Quarantine: null, age, options.Freshness.SlaOf(id), Quality: null, fault) { Doubt = told?.Doubt };
+        return new TableSummary(id, current?.Snapshot?.Version, current?.Snapshot?.RowCount, Quarantine: null, age, options.Freshness.SlaOf(id), Quality: null, fault) { Doubt = told?.Doubt, Again = current?.Again };
     }
 
-    private sealed record Found(Snapshot? Snapshot);
+    private sealed record Found(Snapshot? Snapshot, SplitAgain? Again)
+    {
+        public static Found Of(Snapshot? snapshot) => new(snapshot, snapshot is null ? null : SplitTurn.Of(snapshot.Metadata.Configuration).Where(turn => turn.Value.Epoch == snapshot.Histories.EpochOf(turn.Key))
+            .Select(turn => new SplitAgain(turn.Key, snapshot.Position(turn.Key) ?? 0, turn.Value.To, turn.Value.Back)).FirstOrDefault());
+    }
 }

@@ -30,6 +30,11 @@ public enum TableHealth
     Fresh,
 }
 
+/// <summary>A part of a split that is read again.</summary>
+/// <param name="To">Where it ends.</param>
+/// <param name="Back">Where the split goes on then.</param>
+public sealed record SplitAgain(SplitId Split, long Position, long To, long Back);
+
 /// <summary>One table that the pipeline fills, without those beside it.</summary>
 /// <param name="Version">Null: there is no such table yet.</param>
 /// <param name="Rows">Null when a file does not say how many it has.</param>
@@ -41,6 +46,9 @@ public sealed record TableSummary(TableId Table, long? Version, long? Rows, long
 {
     /// <summary>Why its source may have rows that are passed by although it is read on; null: nothing is known.</summary>
     public ToldFault? Doubt { get; init; }
+
+    /// <summary>A part of it that is being read again; null: none is, or nobody has looked.</summary>
+    public SplitAgain? Again { get; init; }
 
     private static readonly double QualityMin = ((AlertCondition.Value)Alerts.RulesBroken.When).Threshold;
 

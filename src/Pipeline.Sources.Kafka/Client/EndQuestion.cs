@@ -28,6 +28,10 @@ internal static unsafe partial class EndQuestion
     public static IReadOnlyDictionary<TopicPartition, long> AskForBeginnings(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout, CancellationToken cancellationToken) =>
         Ask(lease, partitions, Earliest, timeout, cancellationToken);
 
+    /// <summary>The first offsets of records of a time or a later one, in the same way; none of a partition that has no such record.</summary>
+    public static IReadOnlyDictionary<TopicPartition, long> AskForTime(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, DateTimeOffset at, TimeSpan timeout, CancellationToken cancellationToken) =>
+        Ask(lease, partitions, Math.Max(0, at.ToUnixTimeMilliseconds()), timeout, cancellationToken);
+
     private static IReadOnlyDictionary<TopicPartition, long> Ask(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, long which, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var held = lease.Share();

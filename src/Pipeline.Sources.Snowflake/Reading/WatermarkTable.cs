@@ -109,8 +109,19 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         return bound;
     }
 
+    /// <summary>The part of the table between two values of its watermark.</summary>
+    /// <exception cref="PipelineException">They are none.</exception>
+    public async ValueTask<SplitPart> LocateAsync(string from, string? to, CancellationToken cancellationToken)
+    {
+        var shape = await DescribeAsync(cancellationToken);
+        return new SplitPart(Split, PositionOf(from), to is null ? null : PositionOf(to));
+
+        long PositionOf(string text) => Math.Max(WatermarkPlace.Parse(text, shape.IsTimestamp, shape.HasMoments, Thing), shape.Beginning);
+    }
+
     /// <summary>Reads from <paramref name="position"/> (null: from the beginning) until cancelled.</summary>
-    public async IAsyncEnumerable<Chunk> ReadAsync(long? position, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="stretchEnd">See <see cref="SplitPosition.End"/>.</param>
+    public async IAsyncEnumerable<Chunk> ReadAsync(long? position, long? stretchEnd, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var shape = Volatile.Read(ref _shape) ?? await DescribeAsync(cancellationToken);
         if (shape.Columns[shape.Watermark].IsNullable && await CountWithoutWatermarkAsync(cancellationToken) is > 0 and var rows)
@@ -126,6 +137,21 @@ internal sealed class WatermarkTable(string source, SnowflakeTableOptions table,
         long? reached = null;
         try
         {
+            if (stretchEnd is { } stop)
+            {
+                // It lies before what was read once, and has no row that is still to be committed.
+                if (from < stop)
+                    await foreach (var chunk in ReadWindowAsync(shape, from, stop, cancellationToken))
+                    {
+                        from = chunk.Range.To;
+                        metrics.Read(chunk);
+                        yield return chunk;
+                    }
+
+                if (from < stop) yield return new Chunk(Split, table.Name, new PositionRange(from, stop), rows: null);
+                await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken);
+            }
+
             while (true)
             {
                 var lookedAt = time.GetTimestamp();

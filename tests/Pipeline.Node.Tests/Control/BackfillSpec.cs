@@ -1,8 +1,11 @@
+using System.Collections.Immutable;
 using System.Text;
 using Confluent.Kafka;
 using Npgsql;
 using Pipeline.Core;
+using Pipeline.Delta.Log;
 using Pipeline.Emulation.Kafka;
+using Pipeline.Ingest;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Node.Tests.Failures;
@@ -46,6 +49,56 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
     }
 
     [Fact]
+    public async Task A_topic_is_read_again_from_an_offset_and_from_a_time_and_a_part_that_ends_is_refused_before_anything_is_done()
+    {
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, ("clicks", 1));
+        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build();
+        await using var node = await RunningNode.StartAsync(_directory, $$"""
+            events { type = kafka, bootstrap = "{{kafka.Bootstrap}}", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json } } }
+            """, behind: Silver("""clicks { from = bronze/events/clicks, columns { id { type = long, required = true, from = value, path = "$.id" } }, key = [id] }"""));
+        for (var id = 1; id <= 3; id++) await ProduceAsync(id);
+        await node.WaitForRowsAsync("silver/clicks", 3);
+
+        var refused = await NodeRun.OfAsync("backfill", "bronze/events/clicks", "--from", "0:0", "--to", "0:2", "--reason", "a test", "--config", node.ConfigPath, "--lake", node.LakeDirectory);
+        var never = await NodeRun.OfAsync("backfill", "bronze/events/clicks", "--from", "2026-01-09", "--reason", "a test", "--config", node.ConfigPath, "--lake", node.LakeDirectory);
+        await BackfillAsync(node, "bronze/events/clicks", "--from", "0:1");
+        await node.WaitForRowsAsync("bronze/events/clicks", 5);
+        await ProduceAsync(4);
+        await node.WaitForRowsAsync("silver/clicks", 4);
+
+        Assert.Equal((ExitCode.Failed, ExitCode.Failed), (refused.ExitCode, never.ExitCode));
+        Assert.Contains("Leave --to away", refused.Messages, StringComparison.Ordinal);
+        Assert.Contains("nothing of what was read lies there", never.Messages, StringComparison.Ordinal);
+        await HasRowsAsync(node, "bronze/events/clicks", 6);
+        await HasRowsAsync(node, "silver/clicks", 4);
+        await IsVerifiedAsync(node);
+
+        Task ProduceAsync(int id) => producer.ProduceAsync("clicks", new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes($$"""{"id":{{id}}}"""), Timestamp = new Timestamp(new DateTime(2026, 1, id, 0, 0, 0, DateTimeKind.Utc)) }, Cancel);
+    }
+
+    [Fact]
+    public async Task A_part_of_a_table_of_PostgreSQL_that_was_changed_behind_its_watermark_is_read_again_and_Silver_has_what_the_source_has()
+    {
+        await using var database = NpgsqlDataSource.Create(healthy.PostgresConnectionString);
+        await PartAsync(healthy.PostgresOf("""parted { table = "public.parted", watermark = at, key = [id] }"""), "app", async sql =>
+        {
+            await using var command = database.CreateCommand(sql.Replace("PARTED", "public.parted", StringComparison.Ordinal).Replace("NUMBER(18,0)", "bigint", StringComparison.Ordinal));
+            await command.ExecuteNonQueryAsync(Cancel);
+        }, "timestamptz");
+    }
+
+    [Fact]
+    public async Task A_part_of_a_table_of_Snowflake_that_was_changed_behind_its_watermark_is_read_again_and_Silver_has_what_the_source_has()
+    {
+        OnCall.OnlyByNight("PostgreSQL is read so by day");
+        await PartAsync(healthy.SnowflakeOf("parted { table = PARTED, watermark = AT, key = [ID] }"), "crm", sql =>
+        {
+            healthy.Snowflake.Database.Execute(sql);
+            return Task.CompletedTask;
+        }, "TIMESTAMP_LTZ");
+    }
+
+    [Fact]
     public async Task A_captured_table_is_read_again_by_a_snapshot_beside_its_stream()
     {
         await using var database = NpgsqlDataSource.Create(healthy.PostgresConnectionString);
@@ -55,6 +108,9 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
         {
             await node.WaitForRowsAsync("silver/filled", 2);
 
+            var part = await NodeRun.OfAsync("backfill", "bronze/app/filled", "--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test", "--config", node.ConfigPath, "--lake", node.LakeDirectory);
+            Assert.Equal(ExitCode.Failed, part.ExitCode);
+            Assert.Contains("--full", part.Messages, StringComparison.Ordinal);
             await BackfillAsync(node, "bronze/app/filled");
             await node.WaitForRowsAsync("bronze/app/filled", 4);
             await ExecuteAsync("INSERT INTO public.filled VALUES (3, 'b')");
@@ -99,14 +155,97 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
         await HasRowsAsync(node, table, 2 * HealthySources.Rows);
     }
 
+    [Theory]
+    [InlineData("backfill", "bronze/app/users", "--reason", "a test")]
+    [InlineData("backfill", "bronze/app/users", "--full", "--from", "1", "--reason", "a test")]
+    [InlineData("backfill", "bronze/app/users", "--to", "1", "--reason", "a test")]
+    public async Task What_is_to_be_read_again_has_to_be_said(params string[] args)
+    {
+        var run = await NodeRun.OfAsync(args);
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        Assert.Contains("--from PLACE", run.Messages, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Why_says_that_a_part_is_read_again_and_how_far_that_has_come()
+    {
+        var (users, split, config) = (TableId.Bronze("app", "users"), new SplitId("app", "users/1"), await RunningNode.ConfigureAsync(_directory, healthy.PostgresOf(HealthySources.UsersTable)));
+        var lake = new Delta.Lake(new Delta.Storage.LocalObjectStore(Lake), TimeProvider.System);
+        var table = await lake.OpenOrCreateAsync(users, new Apache.Arrow.Schema([BronzeColumns.OpField, BronzeColumns.PositionField], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
+        await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(split, null, 100)], Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(split), new SplitHistory(0, "a").Write()) }, Cancel);
+        await TableTurns.BeginAsync(lake, users, [new SplitPart(split, 10, 20)], TimeProvider.System, Cancel);
+
+        var why = await NodeRun.OfAsync("why", "bronze/app/users", "--config", config, "--lake", Lake);
+
+        Assert.Contains("a part of it is read again: it has come to 10 of 20, and what is new is read behind that, from 100 on", why.Data, StringComparison.Ordinal);
+    }
+
+    /// <summary>The node is ended while the part may be read again.</summary>
+    private async Task PartAsync(string sources, string source, Func<string, Task> execute, string timestamp)
+    {
+        var (bronze, behind) = ($"bronze/{source}/parted", Silver($$"""parted { from = bronze/{{source}}/parted, columns { id { type = long }, note { type = string } }, key = [id] }"""));
+        await execute($"CREATE TABLE PARTED (ID NUMBER(18,0) NOT NULL, NOTE VARCHAR(20), AT {timestamp} NOT NULL)");
+        for (var id = 1; id <= 6; id++) await execute($"INSERT INTO PARTED VALUES ({id}, 'a', TIMESTAMPTZ '2020-01-0{id} 00:00:00+00')");
+        await using (var node = await RunningNode.StartAsync(Sub("first"), sources, Lake, behind))
+        {
+            await node.WaitForRowsAsync("silver/parted", 6);
+            await execute("UPDATE PARTED SET NOTE = 'b' WHERE ID IN (2, 3, 5)");
+            await execute("INSERT INTO PARTED VALUES (7, 'b', TIMESTAMPTZ '2020-01-03 12:00:00+00')");
+            await BackfillAsync(node, bronze, "--from", "2020-01-02", "--to", "2020-01-04T00:00:00Z");
+        }
+
+        await using (var node = await RunningNode.StartAsync(Sub("second"), sources, Lake, behind))
+        {
+            await UntilSilverAsync("1a", "2b", "3b", "4a", "5a", "6a", "7b");
+            await execute("INSERT INTO PARTED VALUES (8, 'c', now())");
+            await UntilSilverAsync("1a", "2b", "3b", "4a", "5a", "6a", "7b", "8c");
+            // None of those behind the part was read a second time.
+            await HasRowsAsync(node, bronze, 10);
+            var history = await NodeRun.OfAsync("history", bronze, "--lake", Lake);
+            Assert.Contains(TableTurns.EndOperation, history.Data, StringComparison.Ordinal);
+
+            var plan = await node.Control.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Parse(bronze), "from 2020-01-05"), Cancel);
+            Assert.IsType<Applied.Recorded>(await node.Control.ApplyAsync(plan.Id, "anna", "all from there", Cancel));
+            await UntilSilverAsync("1a", "2b", "3b", "4a", "5b", "6a", "7b", "8c");
+            await HasRowsAsync(node, bronze, 13);
+            await IsVerifiedAsync(node);
+        }
+
+        await execute("DROP TABLE PARTED");
+
+        async Task UntilSilverAsync(params string[] rows)
+        {
+            var since = TimeProvider.System.GetTimestamp();
+            while (true)
+            {
+                string[] last = [.. (await NodeRun.OfAsync("show", "silver/parted", "--lake", Lake, "-o", "json")).Rows.Select(row => $"{row!["id"]}{row["note"]}").Order(StringComparer.Ordinal)];
+                if (last.SequenceEqual(rows)) return;
+                Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMinutes(4), $"Silver has {string.Join(' ', last)}");
+                await Task.Delay(100, Cancel);
+            }
+        }
+    }
+
+    private string Lake => Path.Combine(_directory, "lake");
+
+    private string Sub(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
+
+    private static async Task IsVerifiedAsync(RunningNode node)
+    {
+        var verified = await NodeRun.OfAsync("verify", "--config", node.ConfigPath, "--lake", node.LakeDirectory);
+        Assert.True(verified.ExitCode == ExitCode.Done, verified.Data + verified.Messages);
+    }
+
     private static string Silver(string table) => $$"""
         silver { {{table}} }
         transform { interval-min = 100ms, poll-interval = 1s }
         """;
 
-    private static async Task BackfillAsync(RunningNode node, string table)
+    /// <param name="part">None: all of it.</param>
+    private static async Task BackfillAsync(RunningNode node, string table, params string[] part)
     {
-        var run = await NodeRun.OfAsync("backfill", table, "--full", "--reason", "a test", "--config", node.ConfigPath, "--lake", node.LakeDirectory);
+        var run = await NodeRun.OfAsync([.. (string[])["backfill", table], .. part.Length == 0 ? ["--full"] : part, "--reason", "a test", "--config", node.ConfigPath, "--lake", node.LakeDirectory]);
         Assert.True(run.ExitCode == ExitCode.Done, run.Data + run.Messages);
         var done = await node.WaitForControlAsync(state => state.Orders is [{ DoneAt: not null }]);
         Assert.Equal((OrderOutcome.Done, null), (done.Orders[0].Outcome, done.Orders[0].Detail));

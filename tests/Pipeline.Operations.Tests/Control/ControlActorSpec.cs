@@ -171,6 +171,8 @@ public sealed class ControlActorSpec : IDisposable
 
         public ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
 
+        public ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
         public ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
 
         public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException();

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
@@ -183,6 +184,46 @@ public sealed class LakeControlSpec : IDisposable
         Assert.Single((await control.StateAsync(Cancel)).Waiting);
     }
 
+    [Fact]
+    public async Task A_part_of_a_table_is_planned_where_its_source_says_that_it_lies_and_ordered_as_it_was_planned()
+    {
+        var (bronze, split) = (TableId.Bronze("app", "users"), new SplitId("app", "users/1"));
+        await Assert.ThrowsAsync<PipelineException>(() => PlanAsync("from 2026-03-01"));
+        var table = await _lake.OpenOrCreateAsync(bronze, new Apache.Arrow.Schema([BronzeColumns.OpField, BronzeColumns.PositionField], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
+        var begun = new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(split, null, 100)], Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(split), new SplitHistory(0, "a").Write()) };
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(begun, Cancel));
+
+        var plan = await PlanAsync("from 2026-03-01 to 2026-03-02");
+        var late = await PlanAsync("from 2026-03-01");
+        Assert.IsType<Applied.Recorded>(await _control.ApplyAsync(plan.Id, "anna", "they were changed", Cancel));
+        var repeated = await _control.ApplyAsync(plan.Id, "anna", "they were changed", Cancel);
+        var refused = await _control.ApplyAsync(late.Id, "ben", "all from there", Cancel);
+
+        Assert.Equal([new ControlChange("app/users/1", "is-read-again", "10..20")], plan.Changes);
+        Assert.Equal([new ControlChange("app/users/1", "is-read-again", "10..")], late.Changes);
+        var order = Assert.Single((await _control.StateAsync(Cancel)).Orders);
+        Assert.Equal((OrderKind.BackfillPart, "from 2026-03-01 to 2026-03-02"), (order.Kind, order.Value));
+        Assert.Equal([new SplitPart(split, 10, 20)], order.Aim!.Parts);
+        Assert.IsType<Applied.Repeated>(repeated);
+        Assert.Equal(ControlRefusal.Moved, Assert.IsType<Applied.Refused>(refused).Reason);
+        var told = (await EventsOfLake.RunAsync(new EventsOfLakeRequest(DateTimeOffset.UnixEpoch, bronze), _control, Cancel)).Events;
+        Assert.Equal("backfill-part from 2026-03-01 to 2026-03-02: they were changed", Assert.Single(told).What);
+
+        Task<Planned> PlanAsync(string part) => _control.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Of(bronze), part), Cancel);
+    }
+
+    [Theory]
+    [InlineData("to 2026-03-01")]
+    [InlineData("from 2026-03-01 to")]
+    [InlineData("from 2026-03-01 08:00:00")]
+    [InlineData("")]
+    public async Task A_part_that_cannot_be_read_is_told_how_one_is_written(string part)
+    {
+        var wrong = await Assert.ThrowsAsync<PipelineException>(() => _control.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Parse("bronze/app/users"), part), Cancel));
+
+        Assert.Contains("from X to Y", wrong.NextStep, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(ControlVerb.Pause, "silver/user", "silver/users")]
     [InlineData(ControlVerb.Pause, "ap", "app")]
@@ -255,7 +296,10 @@ public sealed class LakeControlSpec : IDisposable
     private async Task<Applied> SayAsync(ControlVerb verb, string target, string why) =>
         await _control.ApplyAsync((await _control.PlanAsync(Command(verb, target), Cancel)).Id, "anna", why, Cancel);
 
-    private LakeControl Door() => new(_lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time);
+    private LakeControl Door() => new(_lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time)
+    {
+        Locate = (_, range, _) => Task.FromResult<IReadOnlyList<SplitPart>>([new SplitPart(new SplitId("app", "users/1"), 10, range.To is null ? null : 20)]),
+    };
 
     private async Task RunAsync(long run)
     {

@@ -6,6 +6,7 @@ using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Tests.Storage;
+using Pipeline.Ingest;
 using Pipeline.Operations.Control;
 using Pipeline.Testing;
 
@@ -18,10 +19,13 @@ namespace Pipeline.Operations.Tests.Control;
 public sealed class OrderPropertySpec
 {
     private static readonly TableId[] Tables = [TableId.Silver("a"), TableId.Silver("b")];
-    private static readonly ControlScope Scope = new([.. Tables, TableId.Bronze("app", "x")], ["app"]);
+    private static readonly TableId Parted = TableId.Bronze("app", "x");
+    private static readonly SplitId Split = new("app", "x/1");
+    private static readonly ControlScope Scope = new([.. Tables, Parted], ["app"]);
 
     private static readonly Gen<Act> Acts = Gen.OneOf<Act>(
         Gen.Select(Gen.Int[0, 4], Gen.Int[0, 1], (verb, table) => (Act)new Act.Plan(verb, table)),
+        Gen.Int[0, 3].Select(isPlanned => isPlanned > 0 ? (Act)new Act.PlanPart() : new Act.ReadPart()),
         Gen.Int[0, 1_000].Select(plan => (Act)new Act.Apply(plan)),
         Gen.Int[0, 1_000].Select(plan => (Act)new Act.Apply(plan)),
         Gen.Int[0, 1].Select(table => (Act)new Act.Move(table)),
@@ -34,6 +38,12 @@ public sealed class OrderPropertySpec
     private abstract record Act
     {
         public sealed record Plan(int Verb, int Table) : Act;
+
+        /// <summary>A part of a table is to be read again.</summary>
+        public sealed record PlanPart : Act;
+
+        /// <summary>The part that is read again is read.</summary>
+        public sealed record ReadPart : Act;
 
         public sealed record Apply(int Index) : Act;
 
@@ -68,12 +78,18 @@ public sealed class OrderPropertySpec
         public async Task RunAsync(Act[] acts)
         {
             foreach (var table in Tables) await CommitRunAsync(table, "MERGE", Cancel);
+            await CommitAsync(Parted, _ => new Transaction("WRITE", Isolation.BlindAppend)
+            {
+                Moves = [new TxnMove(Split, null, 100)], Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(Split), new SplitHistory(0, "a").Write()),
+            });
             foreach (var act in acts)
             {
                 _time.Advance(TimeSpan.FromSeconds(1));
                 await (act switch
                 {
                     Act.Plan plan => PlanAsync(plan),
+                    Act.PlanPart => PlanPartAsync(),
+                    Act.ReadPart => ReadPartAsync(),
                     Act.Apply apply => ApplyAsync(apply),
                     Act.Move move => CommitRunAsync(Tables[move.Table], "MERGE", Cancel),
                     Act.Work work => WorkAsync(work.Requests, work.IsBehind),
@@ -91,6 +107,8 @@ public sealed class OrderPropertySpec
             Assert.All(_effects.Values, times => Assert.Equal(1, times));
             Assert.All(_stale, order => Assert.Equal(0, _effects.GetValueOrDefault(order)));
             Assert.All(state.Orders.Where(order => _stale.Contains(order.Id)), order => Assert.Equal(OrderOutcome.Refused, order.Outcome));
+            Assert.All(state.Orders.Where(order => order is { Outcome: OrderOutcome.Done, Kind: OrderKind.BackfillPart }), order => Assert.Equal(1, _effects.GetValueOrDefault(order.Id)));
+            Assert.Equal(state.Orders.Count(order => order is { Outcome: OrderOutcome.Done, Kind: OrderKind.BackfillPart }), (await Lake.TryOpenAsync(Parted, Cancel))!.Current.Histories.EpochOf(Split));
             // A run that has ended by itself behind one that was begun is what it wanted.
             Assert.All(state.Orders.Where(order => order is { Outcome: OrderOutcome.Done, Kind: OrderKind.Rebuild }), order => Assert.Equal(1, _effects.GetValueOrDefault(order.Id)));
             Assert.All(state.Orders.Where(order => order.Outcome == OrderOutcome.Refused), order => Assert.Equal(0, _effects.GetValueOrDefault(order.Id)));
@@ -105,11 +123,44 @@ public sealed class OrderPropertySpec
 
         public async ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => await DoAsync(table, "REBUILD", cancellationToken);
 
+        public async ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken)
+        {
+            await TableTurns.BeginAsync(Lake, table, parts, _time, cancellationToken);
+            _effects[_working!] = _effects.GetValueOrDefault(_working!) + 1;
+        }
+
         public ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException("It is not ordered here.");
 
         public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException("There are no gaps.");
 
-        private static LakeControl Door(Lake lake, TimeProvider time) => new(lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), time);
+        private static LakeControl Door(Lake lake, TimeProvider time) => new(lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), time)
+        {
+            Locate = (_, _, _) => Task.FromResult<IReadOnlyList<SplitPart>>([new SplitPart(Split, 10, 20)]),
+        };
+
+        private async Task PlanPartAsync()
+        {
+            using var door = Door(Lake, _time);
+            try
+            {
+                _plans.Add(await door.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Of(Parted), "from 10 to 20"), Cancel));
+            }
+            catch (PipelineException e) when (e.Cause.Contains("is being read again", StringComparison.Ordinal))
+            {
+                // It waits until that is done.
+            }
+        }
+
+        private Task ReadPartAsync() => CommitAsync(Parted, snapshot => SplitTurn.Of(snapshot.Metadata.Configuration).TryGetValue(Split, out var turn)
+            ? new Transaction("READ", Isolation.BlindAppend) { Moves = [new TxnMove(Split, turn.Epoch, snapshot.Position(Split), turn.Back)], Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitTurn.KeyOf(Split), null) }
+            : null);
+
+        /// <param name="decide">Null: nothing is to be committed.</param>
+        private async Task CommitAsync(TableId id, Func<Snapshot, Transaction?> decide)
+        {
+            var table = await Lake.OpenOrCreateAsync(id, Schema, [], ImmutableDictionary<string, string>.Empty, Cancel);
+            if (decide(table.Current) is { } transaction) Assert.IsType<CommitResult.Committed>(await table.CommitAsync(transaction, Cancel));
+        }
 
         private async Task PlanAsync(Act.Plan plan)
         {
@@ -151,8 +202,9 @@ public sealed class OrderPropertySpec
                 foreach (var order in (await control.StateAsync(Cancel)).Waiting.ToList())
                 {
                     _working = order.Id;
-                    var at = (await Lake.TryOpenAsync(order.Target.Table!, Cancel))!.Current.Position("run");
-                    if (_seen.Add(order.Id) && at != order.Aim!.Positions.Single(position => position.AppId == "run").At) _stale.Add(order.Id);
+                    var now = (await Lake.TryOpenAsync(order.Target.Table!, Cancel))!.Current;
+                    var hasMoved = order.Kind == OrderKind.BackfillPart ? now.Histories.EpochOf(Split) != order.Aim!.Epoch : now.Position("run") != order.Aim!.Positions.Single(position => position.AppId == "run").At;
+                    if (_seen.Add(order.Id) && hasMoved) _stale.Add(order.Id);
                     var (outcome, detail) = await runner.RunAsync(order, Cancel);
                     await control.EndAsync(order, outcome, detail, "a node", Cancel);
                 }

@@ -23,13 +23,16 @@ public sealed class OrderRunnerSpec : IOrderWork
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_backfill_that_was_cut_off_is_done_once_though_its_table_was_not_there_when_it_was_ordered(bool isCutOffBefore)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public async Task A_backfill_that_was_cut_off_is_done_once_though_its_table_was_not_there_when_it_was_ordered(bool isCutOffBefore, bool isOfPart)
     {
         _isCutOffBefore = isCutOffBefore;
         await _lake.OpenOrCreateAsync(Users, new Schema([new Field("id", Int64Type.Default, nullable: true)], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
-        var order = new Order("o1", 1, OrderKind.Backfill, ControlTarget.Of(Users), Aim: null, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
+        var aim = isOfPart ? OrderAims.Of((await _lake.TryOpenAsync(Users, Cancel))!.Current, []) with { Parts = [new SplitPart(new SplitId("app", "users"), 1, 2)] } : null;
+        var order = new Order("o1", 1, isOfPart ? OrderKind.BackfillPart : OrderKind.Backfill, ControlTarget.Of(Users), aim, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
         var runner = new OrderRunner(_lake, this, TimeProvider.System);
 
         await Assert.ThrowsAsync<PipelineException>(async () => await runner.RunAsync(order, Cancel));
@@ -45,6 +48,12 @@ public sealed class OrderRunnerSpec : IOrderWork
         Assert.IsType<CommitResult.Committed>(await opened.CommitAsync(new Transaction(GapAcceptance.BackfillOperation, Isolation.BlindAppend) { Moves = [new TxnMove("backfill", _backfills == 0 ? null : _backfills, _backfills + 1)] }, cancellationToken));
         _backfills++;
         if (!_hasDied) Die();
+    }
+
+    public ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken)
+    {
+        Assert.Equal([new SplitPart(new SplitId("app", "users"), 1, 2)], parts);
+        return BackfillAsync(table, cancellationToken);
     }
 
     public ValueTask TriggerAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();

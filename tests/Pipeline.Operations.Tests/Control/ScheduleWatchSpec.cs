@@ -67,6 +67,8 @@ public sealed class ScheduleWatchSpec : IOrderWork
 
     public ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException("Nothing is rebuilt.");
 
+    public ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken) => throw new InvalidOperationException();
+
     public ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
 
     public ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken) => throw new InvalidOperationException("There are no gaps.");

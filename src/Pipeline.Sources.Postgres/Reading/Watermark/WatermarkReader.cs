@@ -73,6 +73,7 @@ internal sealed class WatermarkReader(
         using var held = services.Waits.Open($"The end of {_thing}");
         while (true)
         {
+            if (_from >= from.End) await Task.Delay(Timeout.InfiniteTimeSpan, services.Time, cancellationToken);
             await connections.InTurnAsync(_thing, cancel => ReadNextWindowAsync(told, held, cancel), cancellationToken);
             await Task.Delay(_pauses.Delay(1 + _quietLooks), services.Time, cancellationToken);
         }
@@ -98,6 +99,12 @@ internal sealed class WatermarkReader(
             return next;
         }, cancellationToken);
         var reached = window is null ? null : await connections.UseWireAsync(_thing, wire => ReadWindow(wire, window, cancellationToken), cancellationToken);
+        if (reached is null && window is not null && from.End is not null)
+        {
+            queue.Add(new Chunk(_split.Id, _split.Table, new PositionRange(window.Start, window.End), rows: null) { Marks = new SplitMarks(Note: _newest) }, cancellationToken);
+            reached = window.End;
+        }
+
         _quietLooks = reached is null ? _quietLooks + 1 : 0;
         _from = reached ?? _from;
         if (window is not null) Pass(window);
@@ -119,6 +126,8 @@ internal sealed class WatermarkReader(
         var watermark = _watermark;
         // All that there is, those without a watermark among them.
         if (watermark.IsTimestamp && _from == FallenTimes.Beginning) _from = null;
+        // It lies before what was read once, and has no row that is still to be committed.
+        if (from.End is { } last) return await WindowAsync(connection, described, watermark, last, overlap: TimeSpan.Zero, cancellationToken);
         await _unread.LookAsync(connection, described, watermark, cancellationToken);
         if (watermark.IsTimestamp)
         {
@@ -133,15 +142,16 @@ internal sealed class WatermarkReader(
         if (next is not { } end) return null;
         if (_repeated.IsOn)
             return _repeated.Next(end, _from!.Value) is { } again ? new WatermarkWindow(described, watermark, _from, _from.Value + 1) { Again = again } : null;
-        if (end <= (_from ?? watermark.Beginning)) return null;
+        return end <= (_from ?? watermark.Beginning) ? null : await WindowAsync(connection, described, watermark, end, table.Overlap, cancellationToken);
+    }
 
-        return new WatermarkWindow(described, watermark, _from, end)
+    private async ValueTask<WatermarkWindow> WindowAsync(NpgsqlConnection connection, PostgresTable described, WatermarkColumn watermark, long end, TimeSpan overlap, CancellationToken cancellationToken) =>
+        new(described, watermark, _from, end)
         {
-            Overlap = table.Overlap,
+            Overlap = overlap,
             RowsMax = rowsMax,
             IsOrdered = await CatalogReader.HasIndexLeadingOnAsync(connection, described, watermark.Column, cancellationToken),
         };
-    }
 
     /// <summary>A table that is only quiet is not held: its end moves with the server's clock, or nothing lies behind it.</summary>
     private static void TellHeld(Wait held, TransactionObservation transactions, bool isHeld)

@@ -1,0 +1,116 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Pipeline.Core;
+using Pipeline.Delta;
+using Pipeline.Delta.Log;
+
+namespace Pipeline.Ingest;
+
+/// <summary>
+/// Parts of a table that are read again because an operator wants it: a new epoch begins where each part does, so that what is read is newer than what was. A
+/// part that ends is followed by a commit that puts its split where it was left, see <see cref="SplitTurn"/>; both stand in the table's log, and a worker that
+/// is cut off anywhere between them goes on from what it says.
+/// </summary>
+public static class TableTurns
+{
+    /// <summary>What records that a split goes on where it was left before a part of it was read again.</summary>
+    public const string EndOperation = "BACKFILL END";
+
+    /// <summary>Commits of the table's workers that come between.</summary>
+    private static readonly RetryPolicy Races = new()
+    {
+        BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
+    };
+
+    /// <summary>Why these parts cannot be read again of a version of a table; null: they can.</summary>
+    public static PipelineException? RefusalOf(Snapshot? snapshot, TableId table, IReadOnlyList<SplitPart> parts)
+    {
+        if (snapshot?.Histories.Newest is not { } newest) return Refusal(FaultKind.Missing, "nothing of it has been read yet", "Start a node that reads it: it begins at the beginning.");
+        var splits = SplitsOf(snapshot);
+        if (splits.Exists(split => split.Value.IsSnapshot)) return Refusal(FaultKind.Invalid, "its changes are captured: a place in their log is no part of the table", "Read all of it again: --full.");
+        if (parts.Count == 0) return Refusal(FaultKind.Invalid, "nothing of what was read lies there", "Look with './pipeline show' how far it has been read, and name a part before that.");
+        if (SplitTurn.Of(snapshot.Metadata.Configuration).FirstOrDefault(turn => turn.Value.Epoch == newest.Epoch) is { Value: { } running } other)
+            return Refusal(FaultKind.Invalid, $"split {other.Key} is being read again up to {running.To} already, and has come to {snapshot.Position(other.Key)}", "Wait until that is done, or read all of it again: --full.");
+        foreach (var part in parts)
+        {
+            if (!splits.Exists(split => split.Key == part.Split)) return Refusal(FaultKind.Invalid, $"split {part.Split} is none that it reads now", "Plan it again: the source has other splits now.");
+            var reached = snapshot.Position(part.Split)!.Value;
+            if (part.From >= reached) return Refusal(FaultKind.Invalid, $"split {part.Split} has been read up to {reached}, and the part begins at {part.From}", "Name a part that has been read: what lies behind it is read anyway.");
+            if (part.To <= part.From) return Refusal(FaultKind.Invalid, $"the part ends at {part.To}, and begins at {part.From}", "Write an end that is greater than the beginning: it is not of the part itself.");
+            if (part.To > reached) return Refusal(FaultKind.Invalid, $"split {part.Split} has been read up to {reached}, and the part ends at {part.To}", "Leave --to away to have all read again from there on, or name an earlier end.");
+        }
+
+        return null;
+
+        PipelineException Refusal(FaultKind kind, string cause, string nextStep) => new(kind, $"Table {table}", cause, nextStep);
+    }
+
+    /// <summary>Has parts of a table read again. Its workers notice when they commit next, or begin anew.</summary>
+    /// <exception cref="PipelineException">See <see cref="RefusalOf"/>; or other writers came first too often.</exception>
+    public static async Task BeginAsync(Lake lake, TableId table, IReadOnlyList<SplitPart> parts, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var bronze = await lake.TryOpenAsync(table, cancellationToken);
+        if (RefusalOf(bronze?.Current, table, parts) is { } refusal) throw refusal;
+        await CommitAsync(bronze!, table, snapshot => RefusalOf(snapshot, table, parts) is { } moved ? throw moved : ToBegin(snapshot, parts), time, cancellationToken);
+    }
+
+    /// <summary>Puts those of a worker's splits that have come to the end of their part where they were left.</summary>
+    internal static async ValueTask EndAsync(BronzeTable table, IReadOnlyCollection<Split> splits, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (!splits.Any(split => SplitTurn.Of(table.Delta.Current.Metadata.Configuration).ContainsKey(split.Id))) return;
+        await CommitAsync(table.Delta, table.Id, snapshot => ToEnd(snapshot, splits), time, cancellationToken);
+    }
+
+    /// <summary>Where the reading of splits ends for now, by a version of their table.</summary>
+    internal static IEnumerable<KeyValuePair<SplitId, long>> EndsOf(Snapshot snapshot, IReadOnlyCollection<Split> splits) => SplitTurn.Of(snapshot.Metadata.Configuration)
+        .Where(turn => turn.Value.Epoch == snapshot.Histories.EpochOf(turn.Key) && splits.Any(split => split.Id == turn.Key)).Select(turn => KeyValuePair.Create(turn.Key, turn.Value.To));
+
+    /// <summary>Splits of which no part is meant go on where they are, in the new epoch as well.</summary>
+    internal static Transaction ToBegin(Snapshot snapshot, IReadOnlyList<SplitPart> parts)
+    {
+        var (epoch, meant) = (snapshot.Histories.Newest!.Epoch + 1, parts.ToDictionary(part => part.Split));
+        var splits = SplitsOf(snapshot);
+        return new Transaction(GapAcceptance.BackfillOperation, Isolation.BlindAppend)
+        {
+            ReadVersion = snapshot.Version,
+            Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
+            Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, meant.TryGetValue(pair.Key, out var part) ? part.From : snapshot.Position(pair.Key)!.Value))],
+            // Time goes on; what was last and whose it was is of where the split was left.
+            Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, meant.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null, Last = null } : snapshot.Marks(pair.Key)))],
+            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))
+                .Concat(splits.Select(pair => KeyValuePair.Create(SplitTurn.KeyOf(pair.Key), meant.TryGetValue(pair.Key, out var part) && part.To is { } to
+                    ? new SplitTurn(epoch, to, snapshot.Position(pair.Key)!.Value, snapshot.Marks(pair.Key)).Write() : null))).ToImmutableDictionary(StringComparer.Ordinal),
+            Parameters = ImmutableDictionary<string, string>.Empty.Add("epoch", Text(epoch)).Add("parts", string.Join(", ", parts.Select(part => $"{part.Split} {part.Range}"))),
+        };
+    }
+
+    /// <summary>Null: none has come to its end. A turn of an epoch that is over is forgotten.</summary>
+    internal static Transaction? ToEnd(Snapshot snapshot, IReadOnlyCollection<Split> splits)
+    {
+        var over = SplitTurn.Of(snapshot.Metadata.Configuration).Where(turn => splits.Any(split => split.Id == turn.Key) && (turn.Value.Epoch != snapshot.Histories.EpochOf(turn.Key) || snapshot.Position(turn.Key) >= turn.Value.To)).ToList();
+        if (over.Count == 0) return null;
+        var back = over.Where(turn => turn.Value.Epoch == snapshot.Histories.EpochOf(turn.Key) && snapshot.Position(turn.Key) < turn.Value.Back).ToList();
+        return new Transaction(EndOperation, Isolation.BlindAppend)
+        {
+            ReadVersion = snapshot.Version,
+            Moves = [.. back.Select(turn => new TxnMove(turn.Key, turn.Value.Epoch, snapshot.Position(turn.Key), turn.Value.Back))],
+            Marks = [.. back.SelectMany(turn => SplitHistory.MarksOf(turn.Key, turn.Value.Epoch, turn.Value.Marks))],
+            Properties = over.ToImmutableDictionary(turn => SplitTurn.KeyOf(turn.Key), _ => (string?)null, StringComparer.Ordinal),
+            Parameters = ImmutableDictionary<string, string>.Empty.Add("split", string.Join(", ", over.Select(turn => turn.Key))).Add("to", string.Join(", ", over.Select(turn => Text(turn.Value.Back)))),
+        };
+    }
+
+    /// <summary>Those that are read, of the table's newest history.</summary>
+    private static List<KeyValuePair<SplitId, SplitHistory>> SplitsOf(Snapshot snapshot) =>
+        [.. snapshot.Histories.BySplit.Where(pair => pair.Value.Identity == snapshot.Histories.Newest!.Identity && (pair.Value.IsSnapshot || snapshot.Position(pair.Key) is not null))];
+
+    /// <param name="decide">Null: there is nothing to do any more.</param>
+    private static async Task CommitAsync(DeltaTable bronze, TableId table, Func<Snapshot, Transaction?> decide, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var isDone = await Races.RunAsync(time, async cancel => decide(await bronze.RefreshAsync(cancel)) is not { } transaction || await bronze.CommitAsync(transaction, cancel) is CommitResult.Committed,
+            cancellationToken, isAgain: done => !done, isTransient: _ => false);
+        if (!isDone) throw new PipelineException(FaultKind.Unreachable, $"Table {table}", $"other writers came first {Races.AttemptsMax} times", "Look for too many writers of this table.");
+    }
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,48 @@
+using Pipeline.Core;
+using Pipeline.Sources.Kafka.Reading;
+
+namespace Pipeline.Sources.Kafka.Tests;
+
+public sealed class OffsetPlaceSpec
+{
+    private static readonly (SplitId Split, int Partition, long? Beginning, long? End, long? OfTime)[] Partitions =
+        [(new SplitId("events", "clicks/0"), 0, 10, 100, 40), (new SplitId("events", "clicks/1"), 1, 0, 50, null)];
+
+    [Fact]
+    public void Offsets_are_those_of_the_partitions_that_are_named()
+    {
+        var place = OffsetPlace.Parse("0:20", "Topic");
+
+        Assert.Equal((true, false), (place.IsAbout(0), place.IsAbout(1)));
+        Assert.Equal([new SplitPart(Partitions[0].Split, 20)], place.PartsOf("Topic", Partitions[..1]));
+        Assert.Equal([new SplitPart(Partitions[0].Split, 20), new SplitPart(Partitions[1].Split, 7)], OffsetPlace.Parse("0:20,1:7", "Topic").PartsOf("Topic", Partitions));
+    }
+
+    [Fact]
+    public void A_time_is_an_offset_of_each_partition_that_has_records_of_it_or_later()
+    {
+        var place = OffsetPlace.Parse("2026-11-30T08:00:00Z", "Topic");
+
+        Assert.Equal(new DateTimeOffset(2026, 11, 30, 8, 0, 0, TimeSpan.Zero), place.At);
+        Assert.Equal([new SplitPart(Partitions[0].Split, 40)], place.PartsOf("Topic", Partitions));
+    }
+
+    [Theory]
+    [InlineData("100", "is no place in a topic")]
+    [InlineData("0:x", "is no place in a topic")]
+    [InlineData("0:1,0:2", "is no place in a topic")]
+    [InlineData("30-11-2026", "is no time")]
+    [InlineData("0:9", "partition 0 has no records before 10 any more, and 9 is asked for")]
+    [InlineData("2:1", "it has no partition 2")]
+    public void What_is_none_is_refused(string text, string cause)
+    {
+        var refused = Assert.Throws<PipelineException>(() => OffsetPlace.Parse(text, "Topic").PartsOf("Topic", Partitions));
+
+        Assert.Contains(cause, refused.Cause, StringComparison.Ordinal);
+        Assert.NotEmpty(refused.NextStep);
+    }
+
+    [Fact]
+    public void A_partition_that_does_not_answer_is_asked_again() =>
+        Assert.True(Assert.Throws<PipelineException>(() => OffsetPlace.Parse("0:20", "Topic").PartsOf("Topic", [Partitions[0] with { End = null }])).IsTransient);
+}
