@@ -15,7 +15,7 @@ internal sealed record Place(IObjectStore Store, string Name)
     }
 
     /// <summary>The store of a document's tables, which its lake knows to lie elsewhere.</summary>
-    public static async ValueTask<IObjectStore> OpenTablesAsync(JobDocument document, Uri? s3, TimeProvider time, CancellationToken cancellationToken)
+    public static async ValueTask<IObjectStore> OpenTablesAsync(JobDocument document, S3Options s3, TimeProvider time, CancellationToken cancellationToken)
     {
         var home = Open(document.Root, s3, time);
         var locations = (document.Roots?.Values.Distinct(StringComparer.Ordinal) ?? []).ToImmutableSortedDictionary(root => root, root => new NamedLocation(root, root, new S3Options()), StringComparer.Ordinal);

@@ -56,7 +56,7 @@ public sealed class WatermarkPartSpec(PostgresServer server) : PostgresSpec
     }
 
     /// <summary>Until the stretch is read.</summary>
-    private static async Task<(long? Reached, List<long> Rows)> ReadAsync(PostgresSource source, Split split, SplitPart part)
+    private async Task<(long? Reached, List<long> Rows)> ReadAsync(PostgresSource source, Split split, SplitPart part)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         await using var chunks = source.ReadAsync([new SplitPosition(split.Id, part.From) { Identity = split.Identity, End = part.To }], stop.Token).GetAsyncEnumerator(stop.Token);

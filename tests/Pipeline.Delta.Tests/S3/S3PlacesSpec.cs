@@ -1,7 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
-using Pipeline.Delta.Tests.Storage;
 using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests.S3;
