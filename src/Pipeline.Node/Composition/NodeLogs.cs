@@ -16,6 +16,9 @@ internal static partial class NodeLogs
 {
     private const string IfBefore = "If that is a node of the release before: stop its whole cluster before the first node of this release starts";
 
+    /// <summary>The connection is gone, and nothing is known that would be wrong.</summary>
+    private const string EndOfConnection = "Akka.Remote.EndpointDisassociatedException";
+
     /// <summary>What a line says, without when and how loud.</summary>
     internal static readonly ITextFormatter MessageOnly = new ValuesInWords("{Message:lj}");
 
@@ -33,7 +36,7 @@ internal static partial class NodeLogs
         .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
         // Why a host does not start is thrown to whoever starts it, who says it in a line.
         .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
-        .Filter.ByExcluding(entry => levels.LevelOf(entry) is var level && (entry.Level < level || (level > LogEventLevel.Debug && IsChatterOfAkka(entry))))
+        .Filter.ByExcluding(entry => levels.LevelOf(entry) is var level && (entry.Level < level || (level > LogEventLevel.Debug && (IsChatterOfAkka(entry) || IsEndOfConnection(entry)))))
         .Filter.ByExcluding(IsOfJournal)
         .Filter.ByExcluding(IsPageOfTls)
         .WriteTo.Sink(new WriterSink(writer, format == LogFormat.Json ? new JsonLines() : Text))
@@ -47,6 +50,14 @@ internal static partial class NodeLogs
         entry.Level < LogEventLevel.Warning
         && entry.Properties.GetValueOrDefault("ActorPath") is ScalarValue { Value: string path }
         && !OurActorPath().IsMatch(path);
+
+    /// <summary>
+    /// That a connection between nodes has ended Akka tells as a warning and as an error, with a stack, also where the other has left in order
+    /// and its last words came late. What it means is told by who watches the members: it has left, does not answer, or was given up.
+    /// </summary>
+    private static bool IsEndOfConnection(LogEvent entry) => entry.Level >= LogEventLevel.Warning
+        && (entry.Exception?.GetType().FullName == EndOfConnection
+            || (entry.MessageTemplate.Text.StartsWith("Association with remote system", StringComparison.Ordinal) && entry.RenderMessage().Contains(EndOfConnection, StringComparison.Ordinal)));
 
     /// <summary>
     /// What a persistence plug-in cannot do is said by who keeps the journal, once and not at each try. It is known by its

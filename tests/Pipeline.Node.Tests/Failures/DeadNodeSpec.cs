@@ -1,12 +1,19 @@
 using System.Net;
 using System.Net.Sockets;
 using Pipeline.Node.Composition;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Failures;
 
 /// <summary>What is proof that a node's process has ended, and what is not.</summary>
-public sealed class DeadNodeSpec
+public sealed class DeadNodeSpec : IDisposable
 {
+    private const string OfIngest = "cluster.roles = [ingest]";
+
+    private readonly ScratchDirectory _directory = new("pipeline-dead-node-");
+
+    public void Dispose() => _directory.Dispose();
+
     [Fact]
     public async Task A_port_where_nothing_listens_any_more_is_proof()
     {
@@ -27,6 +34,23 @@ public sealed class DeadNodeSpec
     }
 
     [Fact]
+    public async Task A_node_that_was_killed_and_one_that_has_left_are_told_by_what_it_means_and_not_as_an_error_of_a_connection()
+    {
+        await using var first = await RunningNode.StartAsync(Sub("first"), "", behind: OfIngest);
+        var joining = $"{OfIngest}\ncluster.seed-nodes = [\"{first.Address}\"]";
+        await using (await RunningNode.StartAsync(Sub("leaving"), "", first.LakeDirectory, joining)) await first.WaitForMembersAsync(2);
+        await first.WaitForMembersAsync(1);
+        Assert.Empty(first.Log);
+        await using var killed = NodeProcess.Start("run", "--config", await RunningNode.ConfigureAsync(Sub("killed"), "", joining), "--lake", first.LakeDirectory);
+        await first.WaitForMembersAsync(2);
+
+        await killed.KillAsync();
+
+        await first.WaitForLogAsync("does not answer: its work moves to others if that lasts");
+        Assert.DoesNotContain(first.Log, line => line.Contains(" ERR ", StringComparison.Ordinal) || line.Contains("ssociat", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_host_that_cannot_be_found_proves_nothing() => Assert.False(await DeadNodeActor.IsGoneAsync("no-such-node.invalid", 4053));
 
     [Theory]
@@ -37,4 +61,6 @@ public sealed class DeadNodeSpec
     [InlineData(4, 2, false)]
     public void Only_those_who_are_more_than_half_may_say_so(int members, int unreachable, bool isMajority) =>
         Assert.Equal(isMajority, DeadNodeActor.IsMajority(members, unreachable));
+
+    private string Sub(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
 }
