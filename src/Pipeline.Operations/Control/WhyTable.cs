@@ -72,9 +72,6 @@ public sealed record WhyTableResult(TableSummary Table, IReadOnlyList<TableId> I
 /// </summary>
 public static class WhyTable
 {
-    /// <summary>Whoever mends it by the configuration.</summary>
-    private const string Anew = "What is changed in the configuration is read by nodes that start: './pipeline restart NODE'.";
-
     /// <summary>Nodes say it once a minute.</summary>
     private static readonly TimeSpan SilentAfter = TimeSpan.FromMinutes(5);
 
@@ -108,12 +105,12 @@ public static class WhyTable
 
         Hindrance[] silent = running is not null || (status is not null && now.Since(status.At) < SilentAfter) ? []
             : [new Hindrance(table, HindranceKind.NoNode, "the pipeline's nodes", "none has said how the tables are for long", "Look whether a node with the role transform runs and reaches the lake, and start one if none does.", status?.At, ["run"])];
-        return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. silent, .. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table).Concat(nodes?.Of(id, id == table, summaries[id].Fault) ?? [])), .. letters],
+        return new WhyTableResult(summaries[table], [.. chain.Skip(1)], [.. silent, .. chain.SelectMany(id => HindrancesOf(summaries[id], state, now, id == table, running).Concat(nodes?.Of(id, id == table, summaries[id].Fault) ?? [])), .. letters],
             [.. state.Waiting.Where(order => order.Target == ControlTarget.Of(table))], NextOf(table, state, now));
     }
 
     /// <summary>What keeps a table by itself, whatever keeps those that it is made from.</summary>
-    internal static IEnumerable<Hindrance> HindrancesOf(TableSummary table, ControlState state, DateTimeOffset now, bool isAsked)
+    internal static IEnumerable<Hindrance> HindrancesOf(TableSummary table, ControlState state, DateTimeOffset now, bool isAsked, PipelineStatus? running)
     {
         var id = table.Table;
         if (HeldWishes.On(id, nodes: [], state) is { } wish)
@@ -123,7 +120,7 @@ public static class WhyTable
         if (table.Fault is { EndedAt: null } fault)
             yield return fault.Kind == FaultKind.Gap
                 ? new Hindrance(id, HindranceKind.Gap, fault.Thing, fault.Cause, fault.NextStep, fault.At, ["resume", id.ToString(), "--accept-gap"])
-                : new Hindrance(id, fault.Kind.IsTriedAgain() ? HindranceKind.Away : HindranceKind.Mend, fault.Thing, fault.Cause, fault.Kind is FaultKind.Invalid or FaultKind.TooLarge or FaultKind.Missing ? $"{fault.NextStep} {Anew}".Trim() : fault.NextStep, fault.At, HelpOf(id, fault.Kind));
+                : new Hindrance(id, fault.Kind.IsTriedAgain() ? HindranceKind.Away : HindranceKind.Mend, fault.Thing, fault.Cause, fault.Kind is FaultKind.Invalid or FaultKind.TooLarge or FaultKind.Missing ? $"{fault.NextStep} {AnewOf(running)}".Trim() : fault.NextStep, fault.At, HelpOf(id, fault.Kind));
         else if (table.Version is null)
             yield return new Hindrance(id, HindranceKind.Nothing, id.ToString(), "it is not in the lake: nothing has come for it, or no node works on it", id.Layer == Layer.Bronze ? "Look whether a node with the role ingest runs, and what it says." : "Look whether a node with the role transform runs, and what it says.", Since: null, []);
         if (table.Again is { } again)
@@ -131,6 +128,14 @@ public static class WhyTable
         if (table.Doubt is { } doubt) yield return new Hindrance(id, HindranceKind.Doubt, doubt.Thing, doubt.Cause, doubt.NextStep, doubt.At, id.Layer == Layer.Bronze ? ["resume", id.ToString()] : []);
         if (isAsked && NextOf(id, state, now) is { } next && state.LastWordOn(WishKind.Schedule, ControlTarget.Of(id)) is { } schedule)
             yield return new Hindrance(id, HindranceKind.Schedule, schedule.Value ?? "", $"it runs at certain times, as {schedule.Who} wants: {schedule.Why}", "Wait until then, or trigger it.", schedule.At, ["trigger", id.ToString(), "--reason", "WHY"]);
+    }
+
+    /// <summary>For whoever mends it by the configuration: every node has to have it, so that none leaves the table alone.</summary>
+    private static string AnewOf(PipelineStatus? running)
+    {
+        string[] nodes = [.. running?.Nodes.Select(node => node.Facts.Node) ?? []];
+        var (first, others) = (nodes.FirstOrDefault() ?? "NODE", string.Join(", ", nodes.Skip(1)));
+        return $"What is changed in the configuration is read by nodes that start: './pipeline restart {first} --reason WHY'{(others.Length > 0 ? $", and the same of {others}" : "")}.";
     }
 
     /// <summary>What has failed is tried at once when it is told to: whoever has mended it need not wait.</summary>

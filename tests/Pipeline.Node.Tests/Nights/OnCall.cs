@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
 
@@ -6,7 +7,7 @@ namespace Pipeline.Node.Tests.Nights;
 
 /// <summary>Who is called at night: asks why a table is kept, and does what he is told, in these words and no others.</summary>
 /// <param name="lake">Where it is.</param>
-internal sealed class OnCall(string config, string lake)
+internal sealed partial class OnCall(string config, string lake)
 {
     /// <summary>A loaded machine is no failure.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
@@ -31,6 +32,22 @@ internal sealed class OnCall(string config, string lake)
         var run = await RunAsync([.. HelpOf(hindrance).Select(word => word == "WHY" ? "it was mended" : word)]);
         Assert.True(run.ExitCode == ExitCode.Done, run.Data + run.Messages);
         return run;
+    }
+
+    /// <summary>Types each command that stands in the words of what helps, as it stands there but for the reason, and then what stands in <c>help</c>.</summary>
+    public async Task TypeNextStepAsync(JsonNode hindrance)
+    {
+        var commands = Typed().Matches((string)hindrance["next_step"]!).Select(command => command.Groups["command"].Value).ToList();
+        Assert.NotEmpty(commands);
+        foreach (var command in commands)
+        {
+            // It stands there where no node was asked.
+            var node = command.Contains("NODE", StringComparison.Ordinal) ? (string)(await RunAsync("cluster", "show", "-o", "json")).Rows[0]!["node"]! : "";
+            var run = await RunAsync([.. command.Split(' ').Select(word => word switch { "WHY" => "it was mended", "NODE" => node, _ => word })]);
+            Assert.True(run.ExitCode == ExitCode.Done, $"{command}: {run}");
+        }
+
+        await HelpAsync(hindrance);
     }
 
     /// <summary>The arguments that are shown.</summary>
@@ -58,4 +75,7 @@ internal sealed class OnCall(string config, string lake)
         Assert.True(isSo(run.ExitCode, rows), $"{table}: it ended with {run.ExitCode} and says {run.Data}");
         return rows;
     }
+
+    [GeneratedRegex(@"'\./pipeline (?<command>[^']+)'", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Typed();
 }

@@ -20,6 +20,12 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
     private EmbeddedKafka _kafka = null!;
     private IProducer<Null, byte[]> _producer = null!;
 
+    private string ConfigPath => Path.Combine(_directory, "pipeline.conf");
+
+    private string LakePath => Path.Combine(_directory, "lake");
+
+    private OnCall Called => new(ConfigPath, LakePath);
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public ValueTask InitializeAsync()
@@ -104,22 +110,19 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
     {
         OnCall.OnlyByNight("A few of the ten are made by day");
         const string contract = """silver { clicks { from = bronze/events/clicks, columns { id { type = long, required = true, from = value, path = "$.id" } }, key = [id], rules = [ { name = small, check = "id < 10", severity = fail } ] } }""";
-        await using (var node = await RunningNode.StartAsync(Sub("first"), Source(), Path.Combine(_directory, "lake"), $"{contract}\n{Quick}"))
-        {
-            var called = new OnCall(node.ConfigPath, node.LakeDirectory);
-            await ProduceAsync("""{"id":1}""");
-            await node.WaitForRowsAsync("silver/clicks", 1);
-            await ProduceAsync("""{"id":11}""");
+        await using var node = await StartAsync($"{contract}\n{Quick}");
+        await ProduceAsync("""{"id":1}""");
+        await WaitForRowsAsync(node, "silver/clicks", 1);
+        await ProduceAsync("""{"id":11}""");
 
-            var told = await called.UntilToldAsync("silver/clicks", "mend");
-            Assert.Contains("small", (string)told["cause"]!, StringComparison.Ordinal);
-            Assert.Contains("rule", (string)told["next_step"]!, StringComparison.Ordinal);
-            Assert.Contains("./pipeline restart NODE", (string)told["next_step"]!, StringComparison.Ordinal);
-        }
+        var told = await Called.UntilToldAsync("silver/clicks", "mend");
+        Assert.Contains("small", (string)told["cause"]!, StringComparison.Ordinal);
+        Assert.Contains("rule", (string)told["next_step"]!, StringComparison.Ordinal);
+        await ChangeAsync(ConfigPath, "id < 10", "id < 100");
+        await Called.TypeNextStepAsync(told);
 
-        await using var again = await RunningNode.StartAsync(Sub("second"), Source(), Path.Combine(_directory, "lake"), $"{contract.Replace("< 10", "< 100", StringComparison.Ordinal)}\n{Quick}");
-        await again.WaitForRowsAsync("silver/clicks", 2);
-        await new OnCall(again.ConfigPath, again.LakeDirectory).UntilWellAsync("silver/clicks");
+        await WaitForRowsAsync(node, "silver/clicks", 2);
+        await Called.UntilWellAsync("silver/clicks");
     }
 
     [Fact]
@@ -131,42 +134,50 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
             gold.many { sql = "many.sql", materialization = full, key = [id] }
             transform { interval-min = 100ms, poll-interval = 1s, job-time-max = 3s }
             """;
-        await File.WriteAllTextAsync(Path.Combine(Sub("first"), "many.sql"), "SELECT a.id, CAST(sum(sqrt(c.range + d.range)) AS DOUBLE) AS n FROM silver.clicks AS a CROSS JOIN range(10000000) AS c CROSS JOIN range(10000000) AS d GROUP BY a.id", Cancel);
-        await using (var node = await RunningNode.StartAsync(Sub("first"), Source(), Path.Combine(_directory, "lake"), gold))
-        {
-            await ProduceAsync("""{"id":1}""");
-            var told = await new OnCall(node.ConfigPath, node.LakeDirectory).UntilToldAsync("gold/many", "mend");
-            Assert.Contains("has taken more than 3 s", (string)told["cause"]!, StringComparison.Ordinal);
-            Assert.Contains("if it has no end, correct the SQL", (string)told["next_step"]!, StringComparison.Ordinal);
-            Assert.Contains("./pipeline restart NODE", (string)told["next_step"]!, StringComparison.Ordinal);
-        }
+        var sql = Path.Combine(_directory, "many.sql");
+        await File.WriteAllTextAsync(sql, "SELECT a.id, CAST(sum(sqrt(c.range + d.range)) AS DOUBLE) AS n FROM silver.clicks AS a CROSS JOIN range(10000000) AS c CROSS JOIN range(10000000) AS d GROUP BY a.id", Cancel);
+        await using var node = await StartAsync(gold);
+        await ProduceAsync("""{"id":1}""");
 
-        await File.WriteAllTextAsync(Path.Combine(Sub("second"), "many.sql"), "SELECT id, CAST(1 AS DOUBLE) AS n FROM silver.clicks", Cancel);
-        await using var again = await RunningNode.StartAsync(Sub("second"), Source(), Path.Combine(_directory, "lake"), gold.Replace(", job-time-max = 3s", "", StringComparison.Ordinal));
-        await again.WaitForRowsAsync("gold/many", 1);
-        await new OnCall(again.ConfigPath, again.LakeDirectory).UntilWellAsync("gold/many");
+        var told = await Called.UntilToldAsync("gold/many", "mend");
+        Assert.Contains("has taken more than 3 s", (string)told["cause"]!, StringComparison.Ordinal);
+        Assert.Contains("if it has no end, correct the SQL", (string)told["next_step"]!, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(sql, "SELECT id, CAST(1 AS DOUBLE) AS n FROM silver.clicks", Cancel);
+        await Called.TypeNextStepAsync(told);
+
+        await WaitForRowsAsync(node, "gold/many", 1);
+        await Called.UntilWellAsync("gold/many");
     }
 
     [Fact]
     public async Task A_node_that_has_died_is_named_with_the_command_that_starts_one()
     {
-        await using (var node = await RunningNode.StartAsync(_directory, Source(), behind: Quick))
+        await using (var node = await StartAsync(Quick))
         {
             await ProduceAsync("""{"id":1}""");
-            await node.WaitForRowsAsync(Clicks, 1);
+            await WaitForRowsAsync(node, Clicks, 1);
+            await node.KillAsync();
         }
 
         await ProduceAsync("""{"id":2}""");
-        var config = Path.Combine(_directory, "pipeline.conf");
-        var late = new OnCall(config, Path.Combine(_directory, "lake")) { Time = new LaterTime(TimeSpan.FromMinutes(6)) };
+        var late = new OnCall(ConfigPath, LakePath) { Time = new LaterTime(TimeSpan.FromMinutes(6)) };
         var told = await late.UntilToldAsync(Clicks, "no-node");
         Assert.Contains("start one", (string)told["next_step"]!, StringComparison.Ordinal);
-        await using var started = NodeProcess.Start([.. OnCall.HelpOf(told), "--config", config]);
-        await started.WaitForAsync(line => line.Contains("says how it is at", StringComparison.Ordinal));
+        await using var started = NodeProcess.Start([.. OnCall.HelpOf(told), "--config", ConfigPath]);
 
-        await RunningNode.WaitForRowsAsync(Lakes.Open(new LakeOptions { Location = Path.Combine(_directory, "lake") }, TimeProvider.System), TableId.Parse(Clicks), 2, () => started.Messages);
-        await new OnCall(config, Path.Combine(_directory, "lake")).UntilWellAsync(Clicks);
+        await WaitForRowsAsync(started, Clicks, 2);
+        await Called.UntilWellAsync(Clicks);
     }
+
+    /// <summary>A node that is a process, as the launcher starts it: it can be killed, and starts again by itself when it is told to.</summary>
+    private async Task<NodeProcess> StartAsync(string behind)
+    {
+        await RunningNode.ConfigureAsync(_directory, Source(), behind);
+        return NodeProcess.Start("run", "--config", ConfigPath);
+    }
+
+    private Task WaitForRowsAsync(NodeProcess node, string table, long rows) =>
+        RunningNode.WaitForRowsAsync(Lakes.Open(new LakeOptions { Location = LakePath }, TimeProvider.System), TableId.Parse(table), rows, () => node.Messages);
 
     private static async Task ChangeAsync(string file, string from, string to)
     {
@@ -178,8 +189,6 @@ public sealed class PipelineNightsSpec : IAsyncLifetime
     private string Source(string settings = "") => $$"""
         events { type = kafka, bootstrap = "{{_kafka.Bootstrap}}", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json {{(settings.Length > 0 ? $", {settings}" : "")}} } } }
         """;
-
-    private string Sub(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
 
     private Task ProduceAsync(string value) => _producer.ProduceAsync("clicks", new Message<Null, byte[]> { Value = Encoding.UTF8.GetBytes(value) }, Cancel);
 
