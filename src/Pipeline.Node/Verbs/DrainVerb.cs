@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
+using Pipeline.Node.Http.Client;
 using Pipeline.Node.Http.Api.Documents;
 using Pipeline.Operations.Control;
 
@@ -34,37 +35,61 @@ internal sealed class DrainVerb : ChangeVerb
         var wait = parsed.GetValue(_wait) ?? WaitByDefault;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(wait);
-        // Until a node has said so.
-        IReadOnlyList<string>? open = [target.Name];
+        var (isNamed, said) = (_node.IsNamed(parsed), (PipelineException?)null);
+        IReadOnlyList<string>? open = null;
+        var isAnyThere = isNamed || NodeClient.OfThisMachine(invocation).Any();
         try
         {
-            open = await NodeOrLake.AskAsync(_node, invocation, parsed, async (node, cancel) => OpenOf(await RunningPipeline.AskAsync(node, cancel), target), limit.Token);
             using var pulse = new PeriodicTimer(LookEvery);
-            while (open is { Count: > 0 } && await pulse.WaitForNextTickAsync(limit.Token)) open = await TryLookAsync(invocation, parsed, target, limit.Token) ?? open;
+            for (var isFirst = true; isAnyThere && (isFirst || open is not { Count: 0 }) && (isFirst || await pulse.WaitForNextTickAsync(limit.Token)); isFirst = false)
+            {
+                var (now, cannot) = await LookAsync(invocation, parsed, target, mayBeAway: !(isFirst && isNamed), limit.Token);
+                (open, said) = (now ?? open, cannot);
+            }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // What is still open is told below.
         }
 
-        invocation.Answer.Take("open", open);
-        if (open is null) invocation.Context.Messages.WriteLine("No node of the pipeline answers here, so nobody says when nothing is open any more: see './pipeline status --running'.");
-        else if (open.Count == 0) invocation.Context.Messages.WriteLine($"{target} is drained: nothing of it is open.");
-        else invocation.Context.Messages.WriteLine($"After {Listing.Format(wait)} there is still open: {string.Join(", ", open)}. It goes on draining; './pipeline why TABLE' says what it waits for.");
-        return open is { Count: > 0 } ? ExitCode.Failed : ExitCode.Done;
+        Tell(invocation, target, wait, isAnyThere, open, said);
+        return isAnyThere && open is not { Count: 0 } ? ExitCode.Failed : ExitCode.Done;
     }
 
-    /// <returns>Null: no node says anything now, as one that is busy, starts again or has left.</returns>
-    private async Task<IReadOnlyList<string>?> TryLookAsync(Invocation invocation, ParseResult parsed, ControlTarget target, CancellationToken cancellationToken)
+    /// <param name="open">Null: nobody has said yet.</param>
+    private static void Tell(Invocation invocation, ControlTarget target, TimeSpan wait, bool isAnyThere, IReadOnlyList<string>? open, PipelineException? said)
     {
+        invocation.Answer.Take("open", open ?? (isAnyThere ? [target.Name] : null));
+        if (!isAnyThere) invocation.Context.Messages.WriteLine("No node of the pipeline answers here, so nobody says when nothing is open any more: see './pipeline status --running'.");
+        else if (open is { Count: 0 }) invocation.Context.Messages.WriteLine($"{target} is drained: nothing of it is open.");
+        else if (open is not null) invocation.Context.Messages.WriteLine($"After {Listing.Format(wait)} there is still open: {string.Join(", ", open)}. It goes on draining; './pipeline why TABLE' says what it waits for.");
+        else invocation.Context.Messages.WriteLine($"After {Listing.Format(wait)} no node has said what is open of {target}: it is ordered, and goes on draining.");
+        if (open is { Count: 0 } || said is null) return;
+        invocation.Context.Messages.WriteLine(said.Message);
+        invocation.Answer.Take(ToldError.Of(Fault.Of("pipeline", said)));
+    }
+
+    /// <param name="mayBeAway">It was there: one that is not now starts again, or has left, and is asked again.</param>
+    /// <returns>What is open, or why the node does not say so now, as one that is busy.</returns>
+    private async Task<(IReadOnlyList<string>? Open, PipelineException? Cannot)> LookAsync(Invocation invocation, ParseResult parsed, ControlTarget target, bool mayBeAway, CancellationToken cancellationToken)
+    {
+        NodeClient? node = null;
         try
         {
-            using var node = _node.Connect(invocation, parsed);
-            return OpenOf(await RunningPipeline.AskAsync(node, cancellationToken), target);
+            node = _node.Connect(invocation, parsed);
+            return (OpenOf(await RunningPipeline.AskAsync(node, cancellationToken), target), null);
         }
-        catch (Exception e) when (e is PipelineException { Kind: FaultKind.Unreachable } or IOException)
+        catch (PipelineException e) when (e.Kind == FaultKind.Unreachable && (mayBeAway || node?.HasAnswered == true))
         {
-            return null;
+            return (null, e);
+        }
+        catch (IOException e)
+        {
+            return (null, new PipelineException(FaultKind.Unreachable, node?.Name ?? "The node", $"it has broken off: {e.Message.TrimEnd('.')}", "Its log says why.", e));
+        }
+        finally
+        {
+            node?.Dispose();
         }
     }
 

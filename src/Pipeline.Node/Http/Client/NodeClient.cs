@@ -18,9 +18,14 @@ internal sealed class NodeClient : IDisposable
     public const string TokenVariable = "PIPELINE_TOKEN";
 
     private readonly HttpClient _http;
-    private readonly string _node;
 
-    private NodeClient(HttpClient http, string node) => (_http, _node) = (http, node);
+    private NodeClient(HttpClient http, string node) => (_http, Name) = (http, node);
+
+    /// <summary>For people.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether it is there: it has answered something, if only why it does not do what it was asked for.</summary>
+    public bool HasAnswered { get; private set; }
 
     /// <summary>The node at an address, or else one of the configuration's pipeline that runs on this machine.</summary>
     /// <exception cref="PipelineException">No node of it runs here, or there is no token.</exception>
@@ -32,6 +37,9 @@ internal sealed class NodeClient : IDisposable
         return new NodeClient(new HttpClient(HttpTransport.Worded(handler)) { BaseAddress = address.Url, Timeout = Timeout.InfiniteTimeSpan, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", TokenOf(invocation.Context, address)) } },
             $"Node {address.Url.GetLeftPart(UriPartial.Authority)}");
     }
+
+    /// <summary>The nodes of the configuration's pipeline that run on this machine, the newest first; none without a configuration. Each is connected to when it is come to.</summary>
+    public static IEnumerable<NodeClient> OfThisMachine(Invocation invocation) => invocation.TryLoad() is { } options ? SocketPlace.Find(options).Where(SocketPlace.Answers).Select(At) : [];
 
     /// <summary>What the node answers to a question; dispose it.</summary>
     /// <param name="path">As <c>/v1/status</c>.</param>
@@ -86,10 +94,11 @@ internal sealed class NodeClient : IDisposable
             }
             catch (HttpRequestException e)
             {
-                throw new PipelineException(FaultKind.Unreachable, _node, $"it does not answer: {(TlsFlaw.In(e) is null ? e.InnerException ?? e : e).Message.ReplaceLineEndings(" ").TrimEnd('.')}", TlsFlaw.In(e)?.NextStep ?? "Check that it runs and can be reached from here.", e);
+                throw new PipelineException(FaultKind.Unreachable, Name, $"it does not answer: {(TlsFlaw.In(e) is null ? e.InnerException ?? e : e).Message.ReplaceLineEndings(" ").TrimEnd('.')}", TlsFlaw.In(e)?.NextStep ?? "Check that it runs and can be reached from here.", e);
             }
         }
 
+        HasAnswered = true;
         if (response.IsSuccessStatusCode) return response;
         using (response) throw await RefusedAsync(response, cancellationToken);
     }
@@ -108,24 +117,28 @@ internal sealed class NodeClient : IDisposable
         {
             if (response.Content.Headers.ContentType?.MediaType == ApiProblem.MediaType
                 && JsonSerializer.Deserialize<ApiProblem>(await response.Content.ReadAsByteArrayAsync(cancellationToken), ApiJson.Options) is { } problem)
-                return new PipelineException(kind, problem.Thing == "This request" ? _node : problem.Thing, problem.Cause, problem.NextStep);
+                return new PipelineException(kind, problem.Thing == "This request" ? Name : problem.Thing, problem.Cause, problem.NextStep);
         }
         catch (JsonException e)
         {
             return OfOther(e);
         }
 
-        return new PipelineException(kind, _node, $"it answers with {(int)response.StatusCode} and no reason", "Check that --url is the address of a node, and not of something before it.");
+        return new PipelineException(kind, Name, $"it answers with {(int)response.StatusCode} and no reason", "Check that --url is the address of a node, and not of something before it.");
     }
 
-    private PipelineException OfOther(Exception? inner) => new(FaultKind.Invalid, _node, "its answer cannot be read", "Use the command of the node's release, and check that --url is the address of a node.", inner);
+    private PipelineException OfOther(Exception? inner) => new(FaultKind.Invalid, Name, "its answer cannot be read", "Use the command of the node's release, and check that --url is the address of a node.", inner);
 
     private static NodeClient BySocket(Invocation invocation)
     {
         var options = invocation.Load();
-        if (SocketPlace.Find(options).FirstOrDefault(SocketPlace.Answers) is not { } path)
-            throw new PipelineException(FaultKind.Unreachable, $"Pipeline {options.Name}", $"no node of it that this user may ask runs on this machine: there is no socket in {SocketPlace.DirectoryOf(options.Http)}",
-                "Start one ('pipeline run'), ask as the user that runs it, or name another's address with --url.");
+        if (SocketPlace.Find(options).FirstOrDefault(SocketPlace.Answers) is { } path) return At(path);
+        throw new PipelineException(FaultKind.Unreachable, $"Pipeline {options.Name}", $"no node of it that this user may ask runs on this machine: there is no socket in {SocketPlace.DirectoryOf(options.Http)}",
+            "Start one ('pipeline run'), ask as the user that runs it, or name another's address with --url.");
+    }
+
+    private static NodeClient At(string path)
+    {
         var handler = HttpTransport.Create("node/server");
         handler.ConnectCallback = async (_, cancellationToken) =>
         {
