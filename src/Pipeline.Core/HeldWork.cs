@@ -11,6 +11,9 @@ public sealed record HeldWork(ImmutableHashSet<TableId> Tables, ImmutableHashSet
 {
     public static readonly HeldWork None = new([], [], [], []);
 
+    /// <summary>Of <see cref="Nodes"/> those whose work others are to do meanwhile.</summary>
+    public ImmutableHashSet<string> Drained { get; init; } = [];
+
     /// <summary>Tables that these nodes leave alone: what their configuration says of them is not what the cluster goes by.</summary>
     public ImmutableDictionary<TableId, ImmutableHashSet<string>> Unlike { get; init; } = ImmutableDictionary<TableId, ImmutableHashSet<string>>.Empty;
 

@@ -1,6 +1,5 @@
 using Akka;
 using Akka.Actor;
-using Akka.Cluster.Sharding;
 using Akka.Hosting;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
@@ -27,13 +26,14 @@ public static class IngestRegistration
     public static AkkaConfigurationBuilder WithIngest(this AkkaConfigurationBuilder builder, IngestOptions options, Lake lake,
         IReadOnlyList<ISource> sources, OutageWatch outages, TimeProvider time, IReadOnlySet<TableId>? only = null, Holds? holds = null)
     {
+        holds ??= new Holds();
         var budget = new ByteBudget(options.BufferBytesMax);
         var meter = new IngestMeter(budget);
         return builder
             .AddIngestSerializer()
             .AddStartup((system, _) => system.RegisterOnTermination(meter.Dispose))
-            .WithBronzeCommitters(lake, options, outages, meter, time, Role)
-            .WithIngestWorkers(options, lake, sources, budget, meter, outages, time, only, holds ?? new Holds());
+            .WithBronzeCommitters(lake, options, outages, meter, time, Role, holds)
+            .WithIngestWorkers(options, lake, sources, budget, meter, outages, time, only, holds);
     }
 
     /// <summary>For a node that has not the role <see cref="Role"/>: it understands what the others announce.</summary>
@@ -51,12 +51,8 @@ public static class IngestRegistration
             var committers = registry.Get<BronzeCommitters>();
             foreach (var source in sources)
                 foreach (var table in source.Tables.Where(table => only?.Contains(TableId.Bronze(source.Name, table.Name)) != false))
-                    StartWorkers(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, outages, time) { Holds = holds });
+                    WorkerShards.Start(system, new IngestWorkerSetup(source, table, lake, committers, monitor, options, budget, meter, outages, time) { Holds = holds }, Role);
         });
-
-    private static void StartWorkers(ActorSystem system, IngestWorkerSetup setup) =>
-        ShardedDaemonProcess.Get(system).Init($"ingest-{setup.Source.Name}-{setup.Table.Name}", setup.Table.Workers,
-            worker => IngestWorkerActor.Props(setup, worker), ShardedDaemonProcessSettings.Create(system).WithRole(Role), new StopWorker());
 
     private static void DrainBeforeLeaving(ActorSystem system, IActorRef monitor, TimeSpan timeout) =>
         CoordinatedShutdown.Get(system).AddTask(CoordinatedShutdown.PhaseBeforeClusterShutdown, "drain-ingest", async () =>

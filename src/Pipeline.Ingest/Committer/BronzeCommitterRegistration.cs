@@ -1,4 +1,4 @@
-using Akka.Cluster.Hosting;
+using Akka.Actor;
 using Akka.Cluster.Sharding;
 using Akka.Hosting;
 using Pipeline.Core;
@@ -13,18 +13,18 @@ public static class BronzeCommitterRegistration
 {
     /// <summary>Starts the shard region with one committer per Bronze table, each made when first spoken to.</summary>
     /// <param name="role">Nodes without this role only send to the committers.</param>
+    /// <param name="holds">The node's: committers move away from nodes that operators want drained.</param>
     public static AkkaConfigurationBuilder WithBronzeCommitters(this AkkaConfigurationBuilder builder, Lake lake, IngestOptions options,
-        OutageWatch outages, IngestMeter meter, TimeProvider time, string role) =>
-        builder.WithShardRegion<BronzeCommitters>("bronze-committer",
-            table => BronzeCommitterActor.Props(TableId.Parse(table.Replace(TableSeparator, '/')), lake, options, outages, meter, time),
-            new TableExtractor(), new ShardOptions
-            {
-                Role = role,
-                StateStoreMode = StateStoreMode.DData,
-                RememberEntities = false,
+        OutageWatch outages, IngestMeter meter, TimeProvider time, string role, Holds holds) =>
+        builder.WithActors((system, registry) =>
+        {
+            var sharding = ClusterSharding.Get(system);
+            var settings = ClusterShardingSettings.Create(system).WithRole(role).WithStateStoreMode(StateStoreMode.DData).WithRememberEntities(false)
                 // A committer costs a snapshot; opening it again costs a reading of the log.
-                ShouldPassivateIdleEntities = false,
-            });
+                .WithPassivateIdleAfter(TimeSpan.Zero);
+            registry.Register<BronzeCommitters>(sharding.Start("bronze-committer", table => BronzeCommitterActor.Props(TableId.Parse(table.Replace(TableSeparator, '/')), lake, options, outages, meter, time),
+                settings, new TableExtractor(), new DrainedNodes(sharding.DefaultShardAllocationStrategy(settings), holds), PoisonPill.Instance));
+        });
 
     // Entity ids become parts of actor paths.
     private const char TableSeparator = '~';

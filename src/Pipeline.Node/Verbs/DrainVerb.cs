@@ -1,15 +1,19 @@
 using System.CommandLine;
 using Pipeline.Core;
+using Pipeline.Ingest;
 using Pipeline.Node.Cli;
-using Pipeline.Node.Http.Client;
+using Pipeline.Node.Http.Api;
 using Pipeline.Node.Http.Api.Documents;
+using Pipeline.Node.Http.Client;
 using Pipeline.Operations.Control;
 
 namespace Pipeline.Node.Verbs;
 
-/// <summary>A pause that is waited for until nothing is open any more.</summary>
+/// <summary>A pause that is waited for until nothing is open any more; of a node, until others have its work.</summary>
 internal sealed class DrainVerb : ChangeVerb
 {
+    private static readonly string ByConfiguration = ApiCodes.Of(WaitCause.Configuration);
+
     private static readonly TimeSpan WaitByDefault = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
@@ -18,7 +22,7 @@ internal sealed class DrainVerb : ChangeVerb
     private readonly Option<TimeSpan?> _wait;
     private readonly NodeOptions _node;
 
-    public DrainVerb() : base("drain", "As pause, and wait until nothing is open any more: what was read is committed, runs are over. For work on a source or a machine. A node of this machine is asked, or the one that is named.")
+    public DrainVerb() : base("drain", "As pause, and wait until nothing is open any more: what was read is committed, runs are over. For work on a source or a machine: what a node has read, others read on until it is resumed. A node of this machine is asked, or the one that is named.")
     {
         _target = Add(TargetArgument.Create("A table (silver/users), a source (app) or a node (host:port)."));
         _wait = Add(DurationOption.Create("--wait", "How long it is waited for: 5m where nothing is said. What was ordered stays ordered."));
@@ -37,14 +41,16 @@ internal sealed class DrainVerb : ChangeVerb
         limit.CancelAfter(wait);
         var (isNamed, said) = (_node.IsNamed(parsed), (PipelineException?)null);
         IReadOnlyList<string>? open = null;
+        var areLeft = false;
         var isAnyThere = isNamed || NodeClient.OfThisMachine(invocation).Any();
         try
         {
             using var pulse = new PeriodicTimer(LookEvery);
             for (var isFirst = true; isAnyThere && (isFirst || open is not { Count: 0 }) && (isFirst || await pulse.WaitForNextTickAsync(limit.Token)); isFirst = false)
             {
-                var (now, cannot) = await LookAsync(invocation, parsed, target, mayBeAway: !(isFirst && isNamed), limit.Token);
-                (open, said) = (now ?? open, cannot);
+                var (now, cannot) = await LookAsync(invocation, parsed, mayBeAway: !(isFirst && isNamed), limit.Token);
+                (open, said) = (now is null ? open : OpenOf(now, target), cannot);
+                areLeft = now is null ? areLeft : target.Kind == ControlTargetKind.Node && now.Nodes.Any(node => node.Node == target.Name && node.Roles.Contains(IngestRegistration.Role)) && !AreOthers(now, target);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -52,16 +58,18 @@ internal sealed class DrainVerb : ChangeVerb
             // What is still open is told below.
         }
 
-        Tell(invocation, target, wait, isAnyThere, open, said);
+        Tell(invocation, target, wait, isAnyThere, open, said, areLeft);
         return isAnyThere && open is not { Count: 0 } ? ExitCode.Failed : ExitCode.Done;
     }
 
     /// <param name="open">Null: nobody has said yet.</param>
-    private static void Tell(Invocation invocation, ControlTarget target, TimeSpan wait, bool isAnyThere, IReadOnlyList<string>? open, PipelineException? said)
+    /// <param name="areLeft">It is a node that has read, and there is no other.</param>
+    private static void Tell(Invocation invocation, ControlTarget target, TimeSpan wait, bool isAnyThere, IReadOnlyList<string>? open, PipelineException? said, bool areLeft)
     {
-        invocation.Answer.Take("open", open ?? (isAnyThere ? [target.Name] : null));
+        invocation.Answer.Take("open", open is null && isAnyThere ? [target.Name] : open);
+        invocation.Answer.Take("taken_over", target.Kind == ControlTargetKind.Node && open is { Count: 0 } ? !areLeft : null);
         if (!isAnyThere) invocation.Context.Messages.WriteLine("No node of the pipeline answers here, so nobody says when nothing is open any more: see './pipeline status --running'.");
-        else if (open is { Count: 0 }) invocation.Context.Messages.WriteLine($"{target} is drained: nothing of it is open.");
+        else if (open is { Count: 0 }) invocation.Context.Messages.WriteLine($"{target} is drained: nothing of it is open.{(areLeft ? $" No other node with the role ingest takes over what it read: that rests until one starts, or until './pipeline resume {target} --reason WHY'." : "")}");
         else if (open is not null) invocation.Context.Messages.WriteLine($"After {Listing.Format(wait)} there is still open: {string.Join(", ", open)}. It goes on draining; './pipeline why TABLE' says what it waits for.");
         else invocation.Context.Messages.WriteLine($"After {Listing.Format(wait)} no node has said what is open of {target}: it is ordered, and goes on draining.");
         if (open is { Count: 0 } || said is null) return;
@@ -70,14 +78,14 @@ internal sealed class DrainVerb : ChangeVerb
     }
 
     /// <param name="mayBeAway">It was there: one that is not now starts again, or has left, and is asked again.</param>
-    /// <returns>What is open, or why the node does not say so now, as one that is busy.</returns>
-    private async Task<(IReadOnlyList<string>? Open, PipelineException? Cannot)> LookAsync(Invocation invocation, ParseResult parsed, ControlTarget target, bool mayBeAway, CancellationToken cancellationToken)
+    /// <returns>How it is, or why the node does not say so now, as one that is busy.</returns>
+    private async Task<(RunningPipeline? Now, PipelineException? Cannot)> LookAsync(Invocation invocation, ParseResult parsed, bool mayBeAway, CancellationToken cancellationToken)
     {
         NodeClient? node = null;
         try
         {
             node = _node.Connect(invocation, parsed);
-            return (OpenOf(await RunningPipeline.AskAsync(node, cancellationToken), target), null);
+            return (await RunningPipeline.AskAsync(node, cancellationToken), null);
         }
         catch (PipelineException e) when (e.Kind == FaultKind.Unreachable && (mayBeAway || node?.HasAnswered == true))
         {
@@ -93,7 +101,7 @@ internal sealed class DrainVerb : ChangeVerb
         }
     }
 
-    /// <summary>Of a table whether it rests, of a source all its tables, of a node whether it rests with nothing buffered and no run.</summary>
+    /// <summary>Of a table whether it rests, of a source all its tables, of a node whether it rests with nothing buffered and no run, and others have what it read.</summary>
     private static IReadOnlyList<string> OpenOf(RunningPipeline pipeline, ControlTarget target)
     {
         if (target.Kind == ControlTargetKind.Node)
@@ -101,13 +109,17 @@ internal sealed class DrainVerb : ChangeVerb
             // One that nobody has heard of yet, or whose tables nobody has, says nothing.
             if (pipeline.Nodes.All(node => node.Node != target.Name)) return [target.Name];
             return [.. pipeline.Nodes.Where(node => node.Node == target.Name && (!node.IsHeld || node.BufferBytes > 0)).Select(node => node.Node),
-                .. pipeline.Tables.Where(table => table.Nodes.Contains(target.Name) && IsOpenOn(table, target.Name)).Select(table => table.Table.ToString())];
+                .. pipeline.Tables.Where(table => table.Nodes.Contains(target.Name) && IsOpenOn(table, target.Name, AreOthers(pipeline, target))).Select(table => table.Table.ToString())];
         }
 
         var meant = pipeline.Tables.Where(table => target.Table is { } one ? table.Table == one : table.Table.Source == target.Name).ToList();
         return meant.Count == 0 ? [target.Name] : [.. meant.Where(table => table.State != "paused" || table.Runner is not null).Select(table => table.Table.ToString())];
     }
 
-    /// <summary>A Bronze table may rest here and be read elsewhere; a run is open where it goes on.</summary>
-    private static bool IsOpenOn(WorkItem table, string node) => table.Table.Layer == Layer.Bronze ? table.State is "draining" or "reading" or "starting" && table.Nodes.Count == 1 : table.Runner == node;
+    /// <summary>A run is open where it goes on; a Bronze table until others have it, or, where there are none or they leave it alone, until it rests.</summary>
+    private static bool IsOpenOn(WorkItem table, string node, bool areOthers) =>
+        table.Table.Layer != Layer.Bronze ? table.Runner == node : (areOthers && table.Wait?.Cause != ByConfiguration) || table.State is "draining" or "reading" or "starting";
+
+    /// <summary>Whether another node is to take over what a node has read.</summary>
+    private static bool AreOthers(RunningPipeline pipeline, ControlTarget target) => pipeline.Nodes.Any(node => node.Node != target.Name && !node.IsHeld && node.Roles.Contains(IngestRegistration.Role));
 }

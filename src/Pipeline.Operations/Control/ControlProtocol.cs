@@ -161,6 +161,9 @@ public sealed record Trouble(FaultKind? Kind, string Thing, string Cause, string
 /// <param name="Unrecorded">Wishes that are in it and that the lake does not have yet: nodes remember them for a singleton that moves.</param>
 public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables, string[] Sources, string[] Nodes, TableId[] Scheduled, Wish[] Unrecorded)
 {
+    /// <summary>Of <see cref="Nodes"/> those whose work others are to do meanwhile; null: from a singleton of a release that knows none.</summary>
+    public string[]? Drained { get; init; }
+
     /// <summary>Tables that some nodes leave alone; null: not every node has said yet what it knows, and what was said before holds.</summary>
     public UnlikeTable[]? Unlike { get; init; }
 
@@ -170,7 +173,7 @@ public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables
     internal static DesiredWork Of(string singleton, ControlState state, IEnumerable<Wish> unrecorded)
     {
         var work = HeldWishes.Of(state);
-        return new DesiredWork(singleton, state.Number, [.. work.Tables], [.. work.Sources], [.. work.Nodes], [.. work.Scheduled], [.. unrecorded]);
+        return new DesiredWork(singleton, state.Number, [.. work.Tables], [.. work.Sources], [.. work.Nodes], [.. work.Scheduled], [.. unrecorded]) { Drained = [.. work.Drained] };
     }
 
     /// <summary>As if it had been said before everything: for a singleton that cannot read the lake.</summary>
@@ -179,7 +182,7 @@ public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables
         return new ControlState(Identity: null, Number,
         [
             .. Tables.Select(table => Of(WishKind.Paused, ControlTarget.Of(table))), .. Sources.Select(source => Of(WishKind.Paused, ControlTarget.Source(source))),
-            .. Nodes.Select(node => Of(WishKind.Paused, ControlTarget.Node(node))), .. Scheduled.Select(table => Of(WishKind.Schedule, ControlTarget.Of(table))),
+            .. Nodes.Select(node => Of(Drained?.Contains(node) == true ? WishKind.Drained : WishKind.Paused, ControlTarget.Node(node))), .. Scheduled.Select(table => Of(WishKind.Schedule, ControlTarget.Of(table))),
         ], []);
 
         static Wish Of(WishKind kind, ControlTarget target) => new($"{ControlWords.Of(kind)} {target}", kind, target, Holds: true, Value: null, "", DateTimeOffset.MinValue, "");
@@ -187,6 +190,7 @@ public sealed record DesiredWork(string Singleton, long Number, TableId[] Tables
 
     internal HeldWork ToWork() => new([.. Tables], [.. Sources], [.. Nodes], [.. Scheduled])
     {
+        Drained = [.. Drained ?? []],
         Unlike = (Unlike ?? []).ToImmutableDictionary(table => table.Table, table => table.Nodes.ToImmutableHashSet(StringComparer.Ordinal)),
         Compared = Compared?.ToImmutableHashSet(StringComparer.Ordinal),
     };

@@ -10,7 +10,10 @@ internal static class HeldWishes
         var wishes = state.Wishes.ToList();
         var held = wishes.Where(wish => wish.Kind != WishKind.Schedule).Select(wish => wish.Target).ToList();
         return new HeldWork([.. held.Select(target => target.Table).OfType<TableId>()], [.. Names(ControlTargetKind.Source)], [.. Names(ControlTargetKind.Node)],
-            [.. wishes.Where(wish => wish.Kind == WishKind.Schedule).Select(wish => wish.Target.Table).OfType<TableId>()]);
+            [.. wishes.Where(wish => wish.Kind == WishKind.Schedule).Select(wish => wish.Target.Table).OfType<TableId>()])
+        {
+            Drained = [.. wishes.Where(wish => wish is { Kind: WishKind.Drained, Target.Kind: ControlTargetKind.Node }).Select(wish => wish.Target.Name)],
+        };
 
         IEnumerable<string> Names(ControlTargetKind kind) => held.Where(target => target.Kind == kind).Select(target => target.Name);
     }

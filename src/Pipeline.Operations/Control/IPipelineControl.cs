@@ -6,6 +6,8 @@ namespace Pipeline.Operations.Control;
 public enum ControlVerb
 {
     Pause,
+
+    /// <summary>As <see cref="Pause"/>; what a node has read others read on meanwhile.</summary>
     Drain,
 
     /// <summary>Ends <see cref="Pause"/> and <see cref="Drain"/>.</summary>

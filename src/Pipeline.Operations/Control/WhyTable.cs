@@ -115,8 +115,8 @@ public static class WhyTable
         var id = table.Table;
         if (HeldWishes.On(id, nodes: [], state) is { } wish)
             yield return new Hindrance(id, HindranceKind.Wish, wish.Who, wish.Why, "Resume it when that is over.", wish.At, ["resume", wish.Target.Name, "--reason", "WHY"]);
-        foreach (var node in state.Wishes.Where(held => held.Kind != WishKind.Schedule && held.Target.Kind == ControlTargetKind.Node && id.Layer == Layer.Bronze && isAsked))
-            yield return new Hindrance(id, HindranceKind.Wish, node.Target.Name, $"what this node reads rests: {node.Why}", "Resume it when that is over, or let it leave the cluster, so that others read on.", node.At, ["resume", node.Target.Name, "--reason", "WHY"]);
+        if (isAsked && id.Layer == Layer.Bronze)
+            foreach (var hindrance in NodesOf(id, state, running)) yield return hindrance;
         if (table.Fault is { EndedAt: null } fault)
             yield return fault.Kind == FaultKind.Gap
                 ? new Hindrance(id, HindranceKind.Gap, fault.Thing, fault.Cause, fault.NextStep, fault.At, ["resume", id.ToString(), "--accept-gap"])
@@ -128,6 +128,18 @@ public static class WhyTable
         if (table.Doubt is { } doubt) yield return new Hindrance(id, HindranceKind.Doubt, doubt.Thing, doubt.Cause, doubt.NextStep, doubt.At, id.Layer == Layer.Bronze ? ["resume", id.ToString()] : []);
         if (isAsked && NextOf(id, state, now) is { } next && state.LastWordOn(WishKind.Schedule, ControlTarget.Of(id)) is { } schedule)
             yield return new Hindrance(id, HindranceKind.Schedule, schedule.Value ?? "", $"it runs at certain times, as {schedule.Who} wants: {schedule.Why}", "Wait until then, or trigger it.", schedule.At, ["trigger", id.ToString(), "--reason", "WHY"]);
+    }
+
+    /// <summary>Nodes that rest, of those that work on the table; where nobody says which these are, all that rest.</summary>
+    private static IEnumerable<Hindrance> NodesOf(TableId table, ControlState state, PipelineStatus? running)
+    {
+        var working = running?.Tables.FirstOrDefault(line => line.Table == table)?.Nodes;
+        foreach (var wish in state.Wishes.Where(wish => wish.Kind != WishKind.Schedule && wish.Target.Kind == ControlTargetKind.Node && (running is null || working?.ContainsKey(wish.Target.Name) == true)))
+        {
+            var isDrained = wish.Kind == WishKind.Drained;
+            yield return new Hindrance(table, HindranceKind.Wish, wish.Target.Name, isDrained ? $"what this node read rests until another has it: {wish.Why}" : $"what this node reads rests: {wish.Why}",
+                isDrained ? "Resume it when that is over, or start another with the role ingest." : $"Resume it when that is over, or have others read on: './pipeline drain {wish.Target.Name} --reason WHY'.", wish.At, ["resume", wish.Target.Name, "--reason", "WHY"]);
+        }
     }
 
     /// <summary>For whoever mends it by the configuration: every node has to have it, so that none leaves the table alone.</summary>

@@ -6,7 +6,7 @@ public enum WishKind
     /// <summary>What is open is committed; nothing more is begun.</summary>
     Paused,
 
-    /// <summary>As <see cref="Paused"/>, wanted of whoever waits until nothing is open any more.</summary>
+    /// <summary>As <see cref="Paused"/>, wanted of whoever waits until nothing is open any more. What a node has done, others do meanwhile.</summary>
     Drained,
 
     /// <summary>Begun at the times that <see cref="Wish.Value"/> says.</summary>

@@ -203,6 +203,56 @@ public sealed class ControlSpec : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_drained_node_has_read_others_read_on_until_it_is_resumed()
+    {
+        const string roles = "cluster.roles = [ingest]";
+        await using var first = await RunningNode.StartAsync(Sub("first"), MoreSources, behind: $"{roles}\nhttp.socket-directory = \"{Path.Combine(_directory, "s")}\"");
+        await ProduceAsync(5);
+        await first.WaitForRowsAsync(Clicks, 5);
+
+        // The only one: what it reads has nowhere to go.
+        var alone = await SayAsync(first, "drain", first.Address);
+        Assert.True(alone.ExitCode == ExitCode.Done, alone.ToString());
+        Assert.False((bool)alone.Document["taken_over"]!);
+        Assert.Contains("No other node with the role ingest takes over what it read", alone.Messages, StringComparison.Ordinal);
+        await first.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused);
+        var told = await RunAsync(first, "why", Clicks);
+        Assert.Contains(told.Rows, row => (string?)row!["kind"] == "wish" && ((string)row["next_step"]!).Contains("start another with the role ingest", StringComparison.Ordinal));
+        await ProduceAsync(5);
+
+        // Whoever comes has it at once.
+        await using var second = await RunningNode.StartAsync(Sub("second"), MoreSources, first.LakeDirectory, $"{roles}\ncluster.seed-nodes = [\"{first.Address}\"]\nhttp.socket-directory = \"{Path.Combine(_directory, "s")}\"");
+        await first.WaitForRowsAsync(Clicks, 10);
+        await MovedAsync(first, to: second.Address);
+        Assert.Equal(ExitCode.Done, (await RunAsync(first, "why", Clicks)).ExitCode);
+        Assert.Empty((await RunAsync(first, "why", Clicks)).Rows);
+
+        Assert.Equal(ExitCode.Done, (await SayAsync(first, "resume", first.Address)).ExitCode);
+        await first.WaitForStatusAsync(status => status.Nodes.All(node => !node.IsHeld));
+        await ProduceAsync(5, "views");
+        var drained = await SayAsync(second, "drain", second.Address);
+        Assert.True(drained.ExitCode == ExitCode.Done, drained.ToString());
+        Assert.True((bool)drained.Document["taken_over"]!);
+        await MovedAsync(second, to: first.Address);
+        Assert.DoesNotContain((await RunAsync(second, "shards", "show")).Rows, row => (string)row!["node"]! == second.Address);
+        Assert.Equal(2, (await second.Control.StatusAsync(Cancel))!.Nodes.Count);
+        await ProduceAsync(5);
+        await ProduceAsync(5, "views");
+        await second.WaitForRowsAsync(Clicks, 15);
+        await second.WaitForRowsAsync(Views, 10);
+
+        Assert.Equal((15L, 10L), (await RowsAsync(second, Clicks), await RowsAsync(second, Views)));
+        var verified = await RunAsync(second, "verify");
+        Assert.True(verified.ExitCode == ExitCode.Done, verified.ToString());
+    }
+
+    /// <summary>Both tables are read there and nowhere else.</summary>
+    private static async Task MovedAsync(RunningNode asked, string to)
+    {
+        foreach (var table in (string[])[Clicks, Views]) await asked.WaitForTableAsync(table, line => line.Report.State == WorkState.Reading && line.Nodes.Keys.SequenceEqual([to]));
+    }
+
+    [Fact]
     public async Task Nobody_works_on_a_table_that_another_node_does_not_know_until_all_have_the_configuration_of_the_newest()
     {
         const string roles = "cluster.roles = [ingest]";
