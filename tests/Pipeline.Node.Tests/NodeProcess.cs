@@ -17,6 +17,8 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private readonly Task _messages;
     private readonly StringBuilder _heard = new();
     private readonly List<(Func<string, bool> Matches, TaskCompletionSource Seen)> _waiting = [];
+    private readonly StringBuilder _printed = new();
+    private readonly List<(string Text, TaskCompletionSource Seen)> _expected = [];
 
     static NodeProcess()
     {
@@ -28,7 +30,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private NodeProcess(Process process)
     {
         _process = process;
-        _data = process.StandardOutput.ReadToEndAsync();
+        _data = ReadAsync();
         _messages = ListenAsync();
     }
 
@@ -88,6 +90,20 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         Assert.True(first == seen.Task, $"The process ended first. It said:\n{Messages}");
     }
 
+    /// <summary>Waits for a text among its data; fails when the process ends without it.</summary>
+    public async Task WaitForDataAsync(string text)
+    {
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_printed)
+        {
+            if (_printed.ToString().Contains(text, StringComparison.Ordinal)) return;
+            _expected.Add((text, seen));
+        }
+
+        var first = await Task.WhenAny(seen.Task, _data).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+        Assert.True(first == seen.Task, $"The process ended without '{text}'. It said:\n{Messages}");
+    }
+
     /// <summary>As <c>kill -9</c>: this process only, and at once.</summary>
     public async Task KillAsync()
     {
@@ -129,6 +145,22 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         RedirectStandardOutput = true,
         RedirectStandardError = true,
     };
+
+    private async Task<string> ReadAsync()
+    {
+        var read = new char[4_096];
+        while (await _process.StandardOutput.ReadAsync(read) is > 0 and var count)
+        {
+            lock (_printed)
+            {
+                _printed.Append(read, 0, count);
+                var printed = _printed.ToString();
+                foreach (var expected in _expected.Where(expected => printed.Contains(expected.Text, StringComparison.Ordinal))) expected.Seen.TrySetResult();
+            }
+        }
+
+        return _printed.ToString();
+    }
 
     private async Task ListenAsync()
     {

@@ -94,7 +94,7 @@ public sealed partial class OperationsDocumentSpec : IDisposable
         ["run --once +fact_sales tag:finance"] = nameof(OnceVerbSpec.It_lands_what_sources_have_makes_the_rest_of_it_and_ends_and_leaves_alone_what_is_not_meant),
         ["source remove NAME"] = nameof(SourceVerbsSpec.A_captured_source_is_removed_only_when_it_was_shown_and_agreed_to),
         ["ask /v1/status --url https://node-1:9464 --token-file FILE"] = nameof(BeyondLoopbackSpec.A_web_node_speaks_TLS_with_who_believes_its_authority_under_its_own_names),
-        ["ask /v1/events/stream"] = nameof(EventsSpec.A_stream_goes_on_behind_the_last_event_that_was_heard),
+        ["ask /v1/events/stream"] = nameof(EventsSpec.The_command_prints_what_happens_until_it_is_interrupted),
         ["backfill bronze/app/users --from 2026-11-01 --to 2026-11-02"] = nameof(BackfillSpec.A_part_of_a_table_of_PostgreSQL_that_was_changed_behind_its_watermark_is_read_again_and_Silver_has_what_the_source_has),
         ["resume TABLE --accept-gap"] = nameof(ResumeSpec.Lost_records_halt_their_table_until_an_operator_accepts_it),
         ["resume bronze/SOURCE/TABLE --accept-gap"] = nameof(ResumeSpec.Lost_records_halt_their_table_until_an_operator_accepts_it),

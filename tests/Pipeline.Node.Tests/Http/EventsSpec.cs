@@ -1,7 +1,9 @@
 using System.Net;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
+using Pipeline.Node.Cli;
 using Pipeline.Node.Http.Events;
+using Pipeline.Node.Tests.Failures;
 using Pipeline.Operations.Access;
 using Pipeline.Operations.Options;
 using Pipeline.Testing;
@@ -37,6 +39,26 @@ public sealed class EventsSpec : IDisposable
         Assert.Equal("committed", (await second.NextAsync()).Kind);
         node.Node.Say(Committed(3, 30));
         Assert.Equal(3, (int)(await second.NextAsync()).Data["version"]!);
+    }
+
+    [Fact]
+    public async Task The_command_prints_what_happens_until_it_is_interrupted()
+    {
+        await using var node = await RunningNode.StartAsync(_directory, "", behind: $"http.socket-directory = \"{Path.Combine(_directory, "s")}\"");
+        await using var asking = NodeProcess.Start("ask", "/v1/events/stream", "--config", node.ConfigPath);
+        // Said first, so that who asked knows he is heard.
+        await asking.WaitForDataAsync("retry: ");
+
+        node.Say(Committed(1, 10));
+        await asking.WaitForDataAsync("\"version\":1");
+        node.Say(Halted());
+        await asking.WaitForDataAsync("Bring it back.");
+        asking.Interrupt();
+
+        var run = await asking.WaitForEndAsync();
+        Assert.Equal(ExitCode.Interrupted, run.ExitCode);
+        Assert.Equal(["event: committed", "event: halted"], run.Data.Split('\n').Select(line => line.TrimEnd()).Where(line => line.StartsWith("event: ", StringComparison.Ordinal)));
+        Assert.Contains("Interrupted.", run.Messages, StringComparison.Ordinal);
     }
 
     [Fact]
