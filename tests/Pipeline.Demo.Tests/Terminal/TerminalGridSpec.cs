@@ -8,6 +8,7 @@ using Pipeline.Node.Http.Api.Documents;
 using Pipeline.Node.Tests;
 using Pipeline.Operations.Inspection;
 using Pipeline.Testing;
+using Pipeline.Transform.Coordination.Freshness;
 
 namespace Pipeline.Demo.Tests.Terminal;
 
@@ -62,6 +63,47 @@ public sealed class TerminalGridSpec : IDisposable
         RunningText.Draw(terminal.Invocation, Running(tables: 40, halted: 1), frames);
 
         await VerifyAsync("watch", terminal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task A_pipeline_that_is_well_is_watched(int width, int height)
+    {
+        var terminal = new Written(new TerminalSize(width, height));
+        var frames = new Frames(terminal.Context);
+
+        terminal.Data.Write("$ ./pipeline watch\n");
+        RunningText.Draw(terminal.Invocation, Well(seconds: 2), frames);
+        RunningText.Draw(terminal.Invocation, Well(seconds: 4), frames);
+
+        await VerifyAsync("watch-well", terminal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task A_pipeline_that_is_well_is_one_screen(int width, int height)
+    {
+        var terminal = new Written(new TerminalSize(width, height));
+
+        terminal.Data.Write("$ ./pipeline status --running\n");
+        RunningText.Print(terminal.Invocation, Well(seconds: 2), RunningText.TablesMax);
+
+        await VerifyAsync("status-running-well", terminal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public async Task A_lake_that_is_well_is_one_screen(int width, int height)
+    {
+        var terminal = new Written(new TerminalSize(width, height), _lake.Time);
+        TableId[] tables = [TableId.Bronze("crm", "accounts"), TableId.Bronze("events", "page_views_of_all_shops_by_session"), TableId.Silver("accounts"), TableId.Silver("page_views"), TableId.Gold("accounts_by_day")];
+        foreach (var table in tables) await _lake.AppendAsync(table, "Ada", "Grace");
+        await new LakeStatus(_lake.Time.GetUtcNow().AddSeconds(-20), [.. tables.Select((table, i) => new ToldTable(table, 1, _lake.Time.GetUtcNow().AddSeconds(-1.5 * (i + 1)), 7_200, Fault: null))]).WriteAsync(_lake.Lake.Store, TestContext.Current.CancellationToken);
+
+        terminal.Data.Write("$ ./pipeline status\n");
+        Assert.Equal(ExitCode.Done, await CommandLine.RunAsync(["status", "--lake", _lake.Directory], terminal.Context, new DemoVerb()));
+
+        await VerifyAsync("status-well", terminal);
     }
 
     [Theory]
@@ -246,16 +288,35 @@ public sealed class TerminalGridSpec : IDisposable
         return new RunningPipeline(Noon, LakeAwaySince: null, [Node(1), Node(2)], [new SourceItem("crm", "postgres", tables, "halted", 3_600, 4_321, fault)], [.. Enumerable.Range(0, tables).Select(Table)]);
     }
 
+    /// <summary>A pipeline of two nodes and all layers, that is well.</summary>
+    /// <param name="seconds">Behind noon.</param>
+    private static RunningPipeline Well(int seconds)
+    {
+        WorkItem Table(TableId table, string state, double? rate, string node) => new(table, state, Noon.AddHours(-26), 1_000 + seconds, 1_000_000 + (1_000 * seconds), rate, Pending: 0, Noon, Noon, Fault: null, [node], 0.5 * seconds, 7_200, IsLate: false, Wait: null, Run: null, Runner: null);
+        NodeItem Node(int i, params string[] roles) => new($"10.0.0.{i}:4053", "2026.11", roles, Noon.AddHours(-26), Noon, "3f2a", IsHeld: false, 1_000 * seconds, []);
+        const string one = "10.0.0.5:4053", other = "10.0.0.6:4053";
+        return new RunningPipeline(Noon.AddSeconds(seconds), LakeAwaySince: null, [Node(5, "ingest", "transform"), Node(6, "ingest", "web")],
+            [new SourceItem("crm", "postgres", 2, "reading", 0.4, 12.5, Fault: null), new SourceItem("events", "kafka", 1, "reading", 0.2, 1_240, Fault: null)],
+            [
+                Table(TableId.Bronze("crm", "accounts"), "reading", 12.5, other), Table(TableId.Bronze("crm", "contacts"), "reading", null, other), Table(TableId.Bronze("events", "page_views"), "reading", 1_240, one),
+                Table(TableId.Silver("accounts"), "current", null, one), Table(TableId.Silver("page_views"), "running", 8_200, one), Table(TableId.Gold("accounts_by_day"), "current", null, one),
+            ]);
+    }
+
     /// <summary>What is written to a terminal of a size.</summary>
     private sealed class Written
     {
         private readonly StringWriter _written = new();
 
-        public Written(TerminalSize size, params (string Name, string Value)[] environment)
+        public Written(TerminalSize size, params (string Name, string Value)[] environment) : this(size, TimeProvider.System, environment)
+        {
+        }
+
+        public Written(TerminalSize size, TimeProvider time, params (string Name, string Value)[] environment)
         {
             Size = size;
             ReadEnvironmentVariable read = name => environment.FirstOrDefault(one => one.Name == name).Value ?? (name == "TERM" ? "xterm-256color" : null);
-            Context = new NodeContext(_written, TextWriter.Null, read, TimeProvider.System, Interruption: null) { IsTerminal = true, Screen = () => Size };
+            Context = new NodeContext(_written, TextWriter.Null, read, time, Interruption: null) { IsTerminal = true, Screen = () => Size };
             Invocation = new Invocation(Context, "", LakeLocation: null, OutputFormat.Table, IsVerbose: false) { Answer = new Answer("watch") };
         }
 
