@@ -85,7 +85,9 @@ public sealed class DrainedNodesSpec
         }
     }
 
+#pragma warning disable MA0097 // Comparison operators: references are compared for equality only.
     private sealed class Region(string host) : MinimalActorRef
+#pragma warning restore MA0097
     {
         public override ActorPath Path { get; } = new RootActorPath(new Address("akka.tcp", "pipeline", host, 4053)) / "system" / "sharding" / "tables";
 

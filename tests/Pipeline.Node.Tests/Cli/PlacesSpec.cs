@@ -1,5 +1,4 @@
 using Pipeline.Configuration;
-using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Tests.Failures;
@@ -52,7 +51,7 @@ public sealed class PlacesSpec(HealthySources sources) : IDisposable
         Assert.NotEqual(ExitCode.Done, run.ExitCode);
         Assert.Contains(At("streaming"), run.Messages, StringComparison.Ordinal);
         Assert.Empty(TablesIn("streaming"));
-        if (Directory.Exists(At("streaming"))) Directory.Delete(At("streaming"), recursive: true);
+        if (Directory.Exists(At("streaming"))) ScratchDirectory.Delete(At("streaming"));
         Directory.Move(At("unmounted"), At("streaming"));
         await DoneAsync("run", "--once");
         await EveryVerbFindsThemAsync("3 3 3 1");
