@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Npgsql;
 using Pipeline.Core;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Failures;
@@ -115,6 +116,35 @@ public sealed class CheckAgreesSpec(HealthySources sources) : IDisposable
         Assert.Contains("Create one with CREATE SCHEMA", check.Data, StringComparison.Ordinal);
     }
 
+    /// <summary>A journal is a cache: a node goes on without it, and says so.</summary>
+    [Fact]
+    public async Task A_right_that_is_missing_at_the_journal_is_told_by_both_and_granted_as_a_check_tells()
+    {
+        await SqlAsync("""
+            DROP SCHEMA IF EXISTS journals CASCADE;
+            DO $$ BEGIN CREATE ROLE journal_keeper LOGIN PASSWORD 'keeper'; EXCEPTION WHEN duplicate_object THEN END $$;
+            CREATE SCHEMA journals;
+            GRANT USAGE ON SCHEMA journals TO journal_keeper;
+            """);
+        var server = new NpgsqlConnectionStringBuilder(sources.PostgresConnectionString) { Username = "journal_keeper", Password = "keeper", SearchPath = "journals" };
+        await ConfigureAsync($"transform.journal {{ provider = postgresql, connection = \"{server.ConnectionString}\" }}");
+
+        var check = await RunAsync("check");
+        var run = await RunAsync("run", "--once");
+
+        Assert.True((check.ExitCode, run.ExitCode) == (ExitCode.Failed, ExitCode.Done), $"{check}\n{run}");
+        Assert.Matches("FAIL  Journal of postgresql at .*: journal_keeper may not make its tables", check.Data);
+        var told = run.Messages.Split('\n').Where(line => line.Contains(" WRN ", StringComparison.Ordinal) || line.Contains(" ERR ", StringComparison.Ordinal)).ToList();
+        Assert.True(told.Count is >= 1 and <= 3, run.Messages);
+        Assert.Contains(told, line => line.Contains("journal_keeper may not make its tables: the coordinator starts from the tables' logs. GRANT CREATE ON SCHEMA journals TO journal_keeper;", StringComparison.Ordinal));
+
+        await SqlAsync(check.Data.Split('\n').Single(line => line.Trim().StartsWith("GRANT ", StringComparison.Ordinal)));
+        var (checkedAgain, runAgain) = (await RunAsync("check"), await RunAsync("run", "--once"));
+
+        Assert.True((checkedAgain.ExitCode, runAgain.ExitCode) == (ExitCode.Done, ExitCode.Done), $"{checkedAgain}\n{runAgain}");
+        Assert.DoesNotContain("Journal of postgresql", runAgain.Messages, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Beside_a_node_that_runs_what_it_has_is_no_fault()
     {
@@ -126,6 +156,13 @@ public sealed class CheckAgreesSpec(HealthySources sources) : IDisposable
         Assert.Equal(ExitCode.Done, check.ExitCode);
         Assert.Contains($"ok    Port {port}, cluster.port: a node of this pipeline that runs here has it", check.Data, StringComparison.Ordinal);
         Assert.Contains("journal.db: another node is using it, and no other may", check.Data, StringComparison.Ordinal);
+    }
+
+    private async Task SqlAsync(string sql)
+    {
+        await using var database = NpgsqlDataSource.Create(sources.PostgresConnectionString);
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Cancel);
     }
 
     private Task<string> ConfigureAsync(string settings = "") => RunningNode.ConfigureAsync(_directory, sources.PostgresOf(HealthySources.UsersTable), settings);

@@ -61,6 +61,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     private int _written;
     private bool _isRecalled;
     private bool _isUnreadable;
+    private PipelineException? _missing;
 
     public JournalKeeperActor(string pipeline, Lake lake, TransformOptions options, JournalPlugins plugins, OutageWatch outages, TimeProvider time)
     {
@@ -155,7 +156,15 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer(nameof(Overdue), new Overdue(_incarnation), ReadMax);
         Timers.StartSingleTimer(nameof(Slow), new Slow(_incarnation), SlowAfter);
         var (options, now) = (_options, _time.GetUtcNow());
-        _ = Task.Run(() => Background.RunAsync(_ => ValueTask.FromResult(JournalFile.Prepare(options, now)), _stopping.Token)).PipeTo(Self);
+        _ = Task.Run(() => Background.RunAsync(cancel => PrepareAsync(options, now, cancel), _stopping.Token)).PipeTo(Self);
+    }
+
+    /// <exception cref="PipelineException">Its server, or a right there, is missing: the plugin would only say that it was too slow.</exception>
+    private static async ValueTask<PreparedJournal> PrepareAsync(TransformOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (options.JournalProvider == JournalProvider.Postgresql && await JournalTrial.RunAsync(options, cancellationToken) is { Ok: false } missing)
+            throw new PipelineException(FaultKind.Unreachable, missing.Thing, missing.Detail, missing.NextStep ?? "");
+        return JournalFile.Prepare(options, now);
     }
 
     private void OnNamed(Outcome<string> outcome)
@@ -236,7 +245,8 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     {
         if (_isRecalled) return;
         _isRecalled = true;
-        _log.Warning("{Journal} has not been read within {Patience} s: the coordinator starts from the tables' logs", _name, Patience.TotalSeconds);
+        if (_missing is null) _log.Warning("{Journal} has not been read within {Patience} s: the coordinator starts from the tables' logs", _name, Patience.TotalSeconds);
+        else _log.Warning("{Journal} has not been read within {Patience} s, {Cause}: the coordinator starts from the tables' logs. {NextStep}", _missing.Thing, Patience.TotalSeconds, _missing.Cause, _missing.NextStep);
         Context.Parent.Tell(new Recalled(Recollection.Nothing));
     }
 
@@ -288,6 +298,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
     {
         if (incarnation != _incarnation || (_journal is null && Timers.IsTimerActive(nameof(Reopen)))) return;
         _failures++;
+        _missing = cause as PipelineException;
         if (isUnreadable)
         {
             _isUnreadable = true;
@@ -295,7 +306,7 @@ internal sealed class JournalKeeperActor : ReceiveActor, IWithTimers
         }
         else
         {
-            SayAway(JournalFile.IsFull(cause) ? FaultKind.StorageFull : FaultKind.Unreachable, cause.Message.ReplaceLineEndings(" ").TrimEnd('.'));
+            SayAway(JournalFile.IsFull(cause) ? FaultKind.StorageFull : FaultKind.Unreachable, (cause is PipelineException { Cause: var why, NextStep: var step } ? $"{why}. {step}" : cause.Message.ReplaceLineEndings(" ")).TrimEnd('.'));
         }
 
         AnswerWriter();
