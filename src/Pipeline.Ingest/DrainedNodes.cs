@@ -8,7 +8,7 @@ namespace Pipeline.Ingest;
 
 /// <summary>
 /// Keeps shards from nodes that operators want drained, and has those that are there move to the others, all at once: whoever drains a node waits
-/// for it. Where no other node can have them they stay. Which of the others gets one is decided by <paramref name="among"/>.
+/// for it. Where no other node can have them, or all others are paused, they stay. Which of the others gets one is decided by <paramref name="among"/>.
 /// </summary>
 internal sealed class DrainedNodes(IShardAllocationStrategy among, Holds holds) : IActorSystemDependentAllocationStrategy
 {
@@ -26,17 +26,17 @@ internal sealed class DrainedNodes(IShardAllocationStrategy among, Holds holds) 
 
     public Task<IImmutableSet<string>> Rebalance(IImmutableDictionary<IActorRef, IImmutableList<string>> currentShardAllocations, IImmutableSet<string> rebalanceInProgress)
     {
-        var with = WithWork(currentShardAllocations);
-        var leaving = currentShardAllocations.Where(region => !with.ContainsKey(region.Key)).SelectMany(region => region.Value).Except(rebalanceInProgress).ToImmutableHashSet(StringComparer.Ordinal);
+        var (with, drained) = (WithWork(currentShardAllocations), holds.Work.Drained);
+        var leaving = currentShardAllocations.Where(region => !with.ContainsKey(region.Key) && drained.Contains(NodeOf(region.Key))).SelectMany(region => region.Value).Except(rebalanceInProgress).ToImmutableHashSet(StringComparer.Ordinal);
         return leaving.IsEmpty ? among.Rebalance(with, rebalanceInProgress) : Task.FromResult<IImmutableSet<string>>(leaving);
     }
 
-    /// <summary>The regions that are to have shards: all of them where every node is drained.</summary>
+    /// <summary>The regions that are to have shards while a node is drained: those of nodes that do not rest, and all where every node does.</summary>
     private IImmutableDictionary<IActorRef, IImmutableList<string>> WithWork(IImmutableDictionary<IActorRef, IImmutableList<string>> regions)
     {
-        var drained = holds.Work.Drained;
-        if (drained.IsEmpty) return regions;
-        var with = regions.Where(region => !drained.Contains(NodeOf(region.Key))).ToImmutableDictionary();
+        var work = holds.Work;
+        if (work.Drained.IsEmpty) return regions;
+        var with = regions.Where(region => !work.Nodes.Contains(NodeOf(region.Key))).ToImmutableDictionary();
         return with.IsEmpty ? regions : with;
     }
 

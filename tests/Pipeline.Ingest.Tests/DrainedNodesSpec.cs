@@ -54,6 +54,19 @@ public sealed class DrainedNodesSpec
     }
 
     [Fact]
+    public async Task Nothing_moves_to_a_node_that_is_paused_and_nothing_from_it()
+    {
+        var free = new Region("10.0.0.3");
+        var regions = Regions.Add(free, ImmutableList.Create("5", "6", "7", "8"));
+        _holds.Set(HeldWork.None with { Nodes = ["10.0.0.1:4053", "10.0.0.2:4053"], Drained = ["10.0.0.1:4053"] }, "10.0.0.3:4053");
+
+        Assert.Equal(free, await Nodes.AllocateShard(One, "9", regions));
+        Assert.Equal(["1", "2", "3"], (await Nodes.Rebalance(regions, [])).Order(StringComparer.Ordinal));
+        Assert.Equal(["1"], await Nodes.Rebalance(Regions, []));
+        Assert.Equal(2, _among.Seen.Count);
+    }
+
+    [Fact]
     public async Task A_node_that_is_paused_keeps_its_shards()
     {
         _holds.Set(HeldWork.None with { Nodes = ["10.0.0.1:4053"] }, "10.0.0.2:4053");

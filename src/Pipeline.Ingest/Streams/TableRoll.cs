@@ -223,7 +223,8 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables, long? Si
                 closing.Part.NewestEventAt, closing.Table.AddedSchema, closing.Table.LakeId)
             {
                 Letters = closing.Part.Letters,
-                IsEnd = IsEnd ? true : null,
+                // One table of dead letters is written to by all of a source's readings: theirs wait for company.
+                IsEnd = IsEnd && closing.Table.Id != TableId.DeadLetter(closing.Table.Id.Source) ? true : null,
                 Unused = BronzeShape.Of(closing.Table.FileSchema).Numbering is null ? 0 : Math.Max(0, closing.Part.Numbers - closing.Part.Rows - closing.Part.Letters),
             });
         }
