@@ -11,7 +11,7 @@ public sealed partial class MomentsInWordsSpec
     private static readonly string[] Others =
     [
         "Moments.cs", "CellText.cs", "JsonLines.cs", "NodeLogs.cs", "ValuesInWords.cs", "EmrServerlessClient.cs",
-        "AvroToJson.cs", "ProtobufMoments.cs", "JobFiles.cs", "ModelLiteral.cs", "SqlDialect.cs", "Bounds.cs", "PartitionValue.cs", "MovedRows.cs", "WatermarkColumn.cs", "FallenTimes.cs",
+        "AvroToJson.cs", "ProtobufMoments.cs", "JobFiles.cs", "ModelLiteral.cs", "SqlDialect.cs", "Bounds.cs", "PartitionValue.cs", "MovedRows.cs", "WatermarkColumn.cs", "WatermarkPlace.cs", "FallenTimes.cs",
     ];
 
     [Theory]
