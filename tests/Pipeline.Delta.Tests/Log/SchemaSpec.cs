@@ -176,7 +176,7 @@ public sealed class SchemaSpec : IDisposable
         Assert.Equal(12, (await table.AtTimeAsync(At(23, 0), Cancel)).Version);
         Assert.Equal([1, 2, 3], DuckDbRows.Keys(table, await table.AtVersionAsync(3, Cancel)));
         var early = await Assert.ThrowsAsync<PipelineException>(async () => await table.AtTimeAsync(At(-1, 0), Cancel));
-        Assert.Contains("no version as old as 2025-12-31T23:00:00.000Z", early.Message, StringComparison.Ordinal);
+        Assert.Contains("no version as old as 2025-12-31 23:00:00.000Z", early.Message, StringComparison.Ordinal);
         var late = await Assert.ThrowsAsync<PipelineException>(async () => await table.AtVersionAsync(13, Cancel));
         Assert.Contains("no version 13: its newest is 12", late.Message, StringComparison.Ordinal);
         await table.PendingCheckpoint;
