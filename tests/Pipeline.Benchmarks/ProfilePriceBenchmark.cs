@@ -17,6 +17,9 @@ public sealed class ProfilePriceBenchmark : IBenchmark
     /// <summary>Files of one profile that are looked at, at least.</summary>
     private const int FilesLeast = 5;
 
+    /// <summary>The first files of a reading are closed young, each when it is twice as old as the one before: not what an hour is like.</summary>
+    private const int YoungFiles = 6;
+
     private static readonly TimeSpan FlowLeast = TimeSpan.FromSeconds(20);
 
     public string Name => "profile-price";
@@ -27,7 +30,8 @@ public sealed class ProfilePriceBenchmark : IBenchmark
         foreach (var profile in Enum.GetValues<IngestProfile>())
         {
             var age = IngestOptions.Of(profile).FileAgeMax;
-            var flow = age * FilesLeast > FlowLeast ? age * FilesLeast : FlowLeast;
+            // Together the young ones are less than two ages.
+            var flow = age * (FilesLeast + 3) > FlowLeast ? age * (FilesLeast + 3) : FlowLeast;
             var (commits, files) = await KafkaLatencyBenchmark.FlowAsync(profile, RecordsPerSecond, (int)flow.TotalSeconds, (lake, table) => MeasureAsync(lake, table, cancellationToken), cancellationToken);
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{profile}: {commits:#,0} commits and {files:#,0} files an hour; at most {TimeSpan.FromHours(1) / age:#,0} by its settings"));
             // One second of the flow more or less is one file more.
@@ -45,8 +49,8 @@ public sealed class ProfilePriceBenchmark : IBenchmark
         await foreach (var (_, actions) in table.ChangesAsync(-1, table.Current.Version, cancellationToken))
             if (actions.OfType<CommitInfo>().FirstOrDefault() is { Timestamp: { } at, Operation: not "OPTIMIZE" } && actions.OfType<AddFile>().Count() is > 0 and var files) commits.Add((at, files));
 
-        // The first is of the records that were there; what comes last is closed by the end of the flow.
-        var flow = commits.Skip(1).SkipLast(1).ToList();
+        // What comes last is closed by the end of the flow.
+        var flow = commits.Skip(YoungFiles).SkipLast(1).ToList();
         var hours = (flow[^1].At - flow[0].At).TotalHours;
         return ((flow.Count - 1) / hours, flow.Skip(1).Sum(commit => commit.Files) / hours);
     }
