@@ -224,7 +224,7 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables, long? Si
             {
                 Letters = closing.Part.Letters,
                 // One table of dead letters is written to by all of a source's readings: theirs wait for company.
-                IsEnd = IsEnd && closing.Table.Id != TableId.DeadLetter(closing.Table.Id.Source) ? true : null,
+                IsEnd = IsEnd && closing.Table.Id.Name != TableId.DeadLetterName ? true : null,
                 Unused = BronzeShape.Of(closing.Table.FileSchema).Numbering is null ? 0 : Math.Max(0, closing.Part.Numbers - closing.Part.Rows - closing.Part.Letters),
             });
         }
