@@ -8,6 +8,7 @@ using Pipeline.Delta.Log;
 using Pipeline.Delta.Maintenance;
 using Pipeline.DuckDb;
 using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
 using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
@@ -28,26 +29,31 @@ internal sealed class TestLake : IDisposable
 
     private readonly ScratchDirectory _directory;
     private readonly bool _isOwner;
+    private readonly string[] _elsewhere;
 
     /// <param name="runRowsMax">Bronze rows that a run may read.</param>
     /// <param name="memoryMebibytes">DuckDB's memory.</param>
     /// <param name="isRemote">DuckDB cannot reach the lake's files in place, as with a bucket.</param>
-    public TestLake(TransformGraph graph, long runRowsMax = 250_000, int memoryMebibytes = 128, bool isRemote = false)
-        : this(new ScratchDirectory("lake-"), isOwner: true, new HeldClock(Start), graph, runRowsMax, memoryMebibytes, isRemote)
+    /// <param name="elsewhere">Layers, sources or tables that are made in a location of their own.</param>
+    public TestLake(TransformGraph graph, long runRowsMax = 250_000, int memoryMebibytes = 128, bool isRemote = false, params string[] elsewhere)
+        : this(new ScratchDirectory("lake-"), isOwner: true, new HeldClock(Start), graph, runRowsMax, memoryMebibytes, isRemote, elsewhere)
     {
     }
 
-    private TestLake(ScratchDirectory directory, bool isOwner, FakeTimeProvider time, TransformGraph graph, long runRowsMax, int memoryMebibytes, bool isRemote, string maskKey = Key)
+    private TestLake(ScratchDirectory directory, bool isOwner, FakeTimeProvider time, TransformGraph graph, long runRowsMax, int memoryMebibytes, bool isRemote, string[] elsewhere, string maskKey = Key)
     {
-        (_directory, _isOwner, Time) = (directory, isOwner, time);
+        (_directory, _isOwner, Time, _elsewhere) = (directory, isOwner, time, elsewhere);
         Options = new TransformOptions { TempDirectory = Path.Combine(_directory, "tmp"), MemoryBytesMax = (long)memoryMebibytes << 20, RunRowsMax = runRowsMax, MaskKey = new Secret(maskKey) };
-        var store = new LocalObjectStore(Path.Combine(_directory, "lake"));
-        Lake = new Lake(isRemote ? new RemoteStore(store) : store, Time);
+        var (home, other) = (StoreAt("lake"), new NamedLocation("elsewhere", Path.Combine(_directory, "elsewhere"), new S3Options()));
+        var places = new TablePlaces(TablePlaces.None.Locations.Add(other.Name, other), TablePlaces.None.ByName.AddRange(elsewhere.Select(name => KeyValuePair.Create(name, other.Name))));
+        Lake = new Lake(elsewhere.Length == 0 ? home : new PlacedStore(home, places, location => StoreAt(location.Name)), Time);
         Graph = graph;
         Tables = new OpenTables(Lake);
         Planner = new JobPlanner(Tables, graph, Options, Time);
         Engine = new DuckDbEngine(Lake.Store, Options);
         Jobs = new JobRunner(Tables, Engine, Options, Time);
+
+        IObjectStore StoreAt(string name) => new LocalObjectStore(Path.Combine(_directory, name)) is var store && isRemote ? new RemoteStore(store) : store;
     }
 
     public FakeTimeProvider Time { get; }
@@ -167,6 +173,12 @@ internal sealed class TestLake : IDisposable
         return [.. found];
     }
 
+    /// <summary>Paths below a table that are in the lake itself.</summary>
+    public IReadOnlyList<string> PathsInLake(string table) => PathsIn("lake", table);
+
+    /// <summary>Paths below a table that are in the location of what is made elsewhere.</summary>
+    public IReadOnlyList<string> PathsElsewhere(string table) => PathsIn("elsewhere", table);
+
     /// <summary>Vacuums a table as the verb does. Its files are as old as the first moment of the lake.</summary>
     public async Task<VacuumResult> VacuumAsync(string table)
     {
@@ -189,12 +201,15 @@ internal sealed class TestLake : IDisposable
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options) with { MemoryBytesMax = 512L << 20 }, Cancel);
 
     /// <summary>The same lake under another configuration, as another process has it.</summary>
-    public TestLake With(TransformGraph graph, long runRowsMax = 250_000, string maskKey = Key, bool isRemote = false) => new(_directory, isOwner: false, Time, graph, runRowsMax, 128, isRemote, maskKey);
+    public TestLake With(TransformGraph graph, long runRowsMax = 250_000, string maskKey = Key, bool isRemote = false) => new(_directory, isOwner: false, Time, graph, runRowsMax, 128, isRemote, _elsewhere, maskKey);
 
     public void Dispose()
     {
         if (_isOwner) _directory.Dispose();
     }
+
+    private string[] PathsIn(string place, string table) =>
+        Path.Combine(_directory, place, table) is var directory && Directory.Exists(directory) ? [.. Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories)] : [];
 
     private async Task CreateViewAsync(DuckDbSession session, TableId id)
     {

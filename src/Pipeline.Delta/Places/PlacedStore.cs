@@ -177,9 +177,15 @@ public sealed class PlacedStore : IObjectStore
     private IObjectStore Known(string path)
     {
         if (TableOf(path) is not { } table) return _home;
-        if (_byDirectory.TryGetValue(table, out var store) || _home.LocalPath("") is null) return store ?? _home;
-        var read = TablePlace.TryReadAsync(_home, table, CancellationToken.None);
-        return read.IsCompleted && read.Result is { } place ? StoreOf(table, place) : _home;
+        if (_byDirectory.TryGetValue(table, out var store)) return store;
+        if (_home.LocalPath($"{table}/_delta_log") is { } log)
+        {
+            var read = TablePlace.TryReadAsync(_home, table, CancellationToken.None);
+            if (read.IsCompleted && read.Result is { } place) return StoreOf(table, place);
+            if (Directory.Exists(log)) return _home;
+        }
+
+        return TableNames.BesideOf(table) is { } beside ? Known(beside) : _home;
     }
 
     private ValueTask<IObjectStore> OfAsync(string path, CancellationToken cancellationToken)
@@ -198,9 +204,9 @@ public sealed class PlacedStore : IObjectStore
             return _byDirectory[directory] = store;
         }
 
-        // One that is not there yet may be made elsewhere: it is looked up again.
-        if (await IsInLakeAsync(directory, cancellationToken)) _byDirectory[directory] = _home;
-        return _home;
+        if (await IsInLakeAsync(directory, cancellationToken)) return _byDirectory[directory] = _home;
+        // One that is not there yet may be made elsewhere: it is looked up again. What stands beside a table has files before it has a log.
+        return TableNames.BesideOf(directory) is { } beside ? await OfAsync(beside + "/", cancellationToken) : _home;
     }
 
     /// <summary>Whether the lake itself has a log of it.</summary>
@@ -213,10 +219,10 @@ public sealed class PlacedStore : IObjectStore
     /// <summary>What stands beside a table, or is built for it, is made where the table is.</summary>
     private async ValueTask<TablePlace> ChooseAsync(TableId table, CancellationToken cancellationToken)
     {
-        if (TableNames.OwnerOf(table) is var owner && owner != table)
+        for (var beside = TableNames.BesideOf(table); beside is not null; beside = TableNames.BesideOf(beside))
         {
-            if (await TablePlace.TryReadAsync(_home, owner.ToString(), cancellationToken) is { } its) return its;
-            if (await IsInLakeAsync(owner.ToString(), cancellationToken)) return TablePlace.InLake;
+            if (await TablePlace.TryReadAsync(_home, beside.ToString(), cancellationToken) is { } its) return its;
+            if (await IsInLakeAsync(beside.ToString(), cancellationToken)) return TablePlace.InLake;
         }
 
         return Places.Of(table) is { } location ? new TablePlace(location.Name, location.Address) : TablePlace.InLake;

@@ -9,6 +9,7 @@ namespace Pipeline.Delta.Places;
 internal static class TableNames
 {
     private static readonly string[] Layers = ["bronze", "silver", "gold"];
+    private static readonly string[] Suffixes = [TableId.QuarantineSuffix, TableId.DeletedSuffix, TableId.RebuildSuffix];
 
     /// <summary>What stands beside a table of Silver, or is built for its place, is as the table is.</summary>
     public static bool TryFind<T>(ImmutableSortedDictionary<string, T> byName, TableId table, [MaybeNullWhen(false)] out T said)
@@ -20,15 +21,16 @@ internal static class TableNames
         }
     }
 
-    /// <summary>The table that it stands beside, or is built for; itself when it is neither.</summary>
-    public static TableId OwnerOf(TableId table)
-    {
-        if (table.Layer != Layer.Silver) return table;
-        var name = table.Name;
-        foreach (var suffix in (string[])[TableId.QuarantineSuffix, TableId.DeletedSuffix, TableId.RebuildSuffix])
-            if (name.EndsWith(suffix, StringComparison.Ordinal)) name = name[..^suffix.Length];
-        return TableId.Silver(name);
-    }
+    /// <summary>The table that it stands beside, or is built for, and that stands beside no other; itself when it is neither.</summary>
+    public static TableId OwnerOf(TableId table) => BesideOf(table) is { } beside ? OwnerOf(beside) : table;
+
+    /// <summary>The next of them: of the deletes of what is built, what is built; null when it is neither.</summary>
+    public static TableId? BesideOf(TableId table) =>
+        table.Layer == Layer.Silver && Array.Find(Suffixes, suffix => table.Name.EndsWith(suffix, StringComparison.Ordinal)) is { } suffix ? TableId.Silver(table.Name[..^suffix.Length]) : null;
+
+    /// <inheritdoc cref="BesideOf(TableId)"/>
+    /// <param name="directory">The table's.</param>
+    public static string? BesideOf(string directory) => directory.StartsWith("silver/", StringComparison.Ordinal) ? BesideOf(TableId.Parse(directory))?.ToString() : null;
 
     /// <summary>Reports a name that no table can have.</summary>
     /// <param name="known">Every table that the pipeline has; null: that is not known.</param>

@@ -159,6 +159,24 @@ public sealed class PlacedStoreSpec
     }
 
     [Fact]
+    public async Task What_stands_beside_a_table_has_its_first_files_where_the_table_lies_though_it_is_not_there_yet()
+    {
+        await AppendAsync(Open(("silver", "streaming")), TableId.Silver("orders"), 1);
+        await AppendAsync(Open(("silver", "streaming")), TableId.Silver("others__rebuild"), 1);
+        await AppendAsync(Open(), TableId.Silver("users"), 1);
+        var lake = Open(("silver", "internal"));
+        string[] tables = ["orders__deleted", "users__deleted", "others__rebuild__deleted"];
+
+        foreach (var table in tables) await lake.Store.PutAsync($"silver/{table}/first.parquet", new byte[] { 1 }, Cancel);
+        foreach (var table in tables) await AppendAsync(lake, TableId.Silver(table), 1);
+
+        foreach (var table in tables) Assert.NotNull(await (await OpenAsync(lake, TableId.Silver(table))).Store.TryStatAsync($"silver/{table}/first.parquet", Cancel));
+        Assert.Equal(["orders", "orders__deleted", "others__rebuild", "others__rebuild__deleted"], SilverIn("streaming"));
+        Assert.Equal(["users", "users__deleted"], SilverIn("home"));
+        Assert.DoesNotContain("internal", _stores.Keys);
+    }
+
+    [Fact]
     public async Task What_the_pipeline_keeps_about_itself_stays_in_the_lake()
     {
         var lake = Open(("bronze", "streaming"), ("silver", "streaming"), ("gold", "streaming"));
@@ -221,14 +239,18 @@ public sealed class PlacedStoreSpec
         using var scratch = new Scratch();
         var (home, place) = (Path.Combine(scratch.Root, "home"), Path.Combine(scratch.Root, "place"));
         await Local().FixAsync(Orders, "a lake", Cancel);
+        await Local().FixAsync(TableId.Silver("orders"), "a lake", Cancel);
+        Directory.CreateDirectory(Path.Combine(home, "silver/orders__quarantine/_delta_log"));
 
         var store = Local();
 
         Assert.Equal(Path.Combine(place, "bronze/events/orders/a.parquet"), store.LocalPath("bronze/events/orders/a.parquet"));
         Assert.Equal(place, store.LocationOf("bronze/events/orders"));
+        Assert.Equal(place, store.LocationOf("silver/orders__deleted/a.parquet"));
+        Assert.Equal(home, store.LocationOf("silver/orders__quarantine/a.parquet"));
         Assert.Equal((Path.Combine(home, "bronze/app/users"), home), (store.LocalPath("bronze/app/users"), store.LocationOf("bronze/app/users")));
 
-        PlacedStore Local() => new(new LocalObjectStore(home), Said(("bronze/events", "streaming")), _ => new LocalObjectStore(place));
+        PlacedStore Local() => new(new LocalObjectStore(home), Said(("bronze/events", "streaming"), ("silver", "streaming")), _ => new LocalObjectStore(place));
     }
 
     private string[] SilverIn(string store) => [.. At(store).Paths.Where(IsOfTable).Select(path => path.Split('/')[1]).Distinct()];
