@@ -60,9 +60,9 @@ public sealed class DeltaTable
     /// <param name="version">The one that is current; null: the newest.</param>
     internal static async ValueTask<DeltaTable?> TryOpenAsync(IObjectStore store, string path, long? version, TimeProvider time, ILogger told, CancellationToken cancellationToken)
     {
-        store = await store.StoreOfAsync(path, cancellationToken);
-        var log = new LogReader(store, path, told);
-        return await log.LoadAsync(version, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, path, time, log, snapshot), told) : null;
+        var own = await store.StoreOfAsync(path, cancellationToken);
+        var log = new LogReader(own, path, told);
+        return await log.LoadAsync(version, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, own, path, time, log, snapshot), told) : null;
     }
 
     /// <summary>Opens a table or creates it at version 0; safe when several do so at once.</summary>

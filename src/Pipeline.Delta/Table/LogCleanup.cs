@@ -29,7 +29,7 @@ internal static class LogCleanup
         var newestExpired = listing.Commits.Where(commit => commit.ModifiedAt < cutoff).Select(commit => (long?)commit.Version).Max();
         if (newestExpired is null || listing.NewestCheckpoint(newestExpired) is not { } kept || !listing.Files.Any(IsExpired)) return nothing;
 
-        var behind = (await LogReaders.FindAsync(table.Store, table.Path, cancellationToken)).Where(reading => reading.Version < kept[0].Version).ToLookup(reading => reading.AskedAt < cutoff);
+        var behind = (await LogReaders.FindAsync(table.Lake, table.Path, cancellationToken)).Where(reading => reading.Version < kept[0].Version).ToLookup(reading => reading.AskedAt < cutoff);
         var (dropped, held) = (behind[true].ToList(), behind[false].ToList());
         if (held.Count > 0)
         {

@@ -15,17 +15,18 @@ internal sealed record LogReading(TableId Reader, long Version, DateTimeOffset A
 /// </summary>
 internal static class LogReaders
 {
+    /// <param name="lake">Of all its tables.</param>
     /// <param name="directory">The table's.</param>
     /// <exception cref="PipelineException">The lake cannot be listed, or is away. A table that cannot be read counts as one that has read nothing.</exception>
-    public static async ValueTask<IReadOnlyList<LogReading>> FindAsync(IObjectStore store, string directory, CancellationToken cancellationToken)
+    public static async ValueTask<IReadOnlyList<LogReading>> FindAsync(IObjectStore lake, string directory, CancellationToken cancellationToken)
     {
         var readings = new List<LogReading>();
-        await foreach (var id in TableListing.TablesAsync(store, cancellationToken))
+        await foreach (var id in TableListing.TablesAsync(lake, cancellationToken))
         {
             if (id.Layer == Layer.Bronze || id.ToString() == directory) continue;
             try
             {
-                if (await new LogReader(store, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && snapshot.Reflects(directory) is { } version)
+                if (await new LogReader(lake, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && snapshot.Reflects(directory) is { } version)
                     readings.Add(new LogReading(id, version, snapshot.CommittedAt));
             }
             catch (PipelineException e) when (!e.IsTransient)

@@ -8,10 +8,13 @@ namespace Pipeline.Delta.Table;
 /// A table as this process knows it, for the parts that work on it: where it is, its log, and the newest snapshot that any of
 /// them has seen.
 /// </summary>
-internal sealed class TableHandle(IObjectStore store, string path, TimeProvider time, LogReader log, Snapshot opened)
+internal sealed class TableHandle(IObjectStore lake, IObjectStore store, string path, TimeProvider time, LogReader log, Snapshot opened)
 {
     private readonly SemaphoreSlim _refreshing = new(1, 1);
     private volatile Snapshot _current = opened;
+
+    /// <summary>Of all tables of its lake: the same as <see cref="Store"/>, unless some of them lie elsewhere.</summary>
+    public IObjectStore Lake { get; } = lake;
 
     public IObjectStore Store { get; } = store;
 

@@ -1,4 +1,6 @@
 using Pipeline.Delta.Log;
+using Pipeline.Delta.Places;
+using Pipeline.Delta.Storage;
 using Pipeline.Delta.Table;
 
 namespace Pipeline.Delta.Tests.Maintenance;
@@ -62,6 +64,24 @@ public sealed class LogCleanupSpec : IDisposable
         Assert.Equal(0, (await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel)).Deleted);
     }
 
+    [Theory]
+    [InlineData("bronze")]
+    [InlineData("silver")]
+    [InlineData("bronze", "silver")]
+    public async Task Commits_that_a_table_has_yet_to_read_stay_wherever_the_two_lie(params string[] elsewhere)
+    {
+        var places = new TablePlaces(TablePlaces.None.Locations.Add("other", new NamedLocation("other", Path.Combine(_scratch.Root, "other"), new S3Options())), TablePlaces.None.ByName.AddRange(elsewhere.Select(name => KeyValuePair.Create(name, "other"))));
+        var store = new PlacedStore(new LocalObjectStore(Path.Combine(_scratch.Root, "home")), places, location => new LocalObjectStore(location.Address));
+        foreach (var table in (string[])[Bronze, "silver/users"]) await store.FixAsync(Core.TableId.Parse(table), "a lake", Cancel);
+        var bronze = await TwelveVersionsAsync(store);
+        await ReadsAsync("silver/users", Bronze, 3, store: store);
+
+        var cleaned = await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel);
+
+        Assert.Equal((0, "silver/users"), (cleaned.Deleted, Assert.Single(cleaned.Held).Reader.ToString()));
+        Assert.NotNull(await bronze.TryReadCommitAsync(4, Cancel));
+    }
+
     [Fact]
     public async Task A_clock_that_is_a_year_ahead_of_the_store_s_removes_nothing()
     {
@@ -73,9 +93,9 @@ public sealed class LogCleanupSpec : IDisposable
     }
 
     /// <summary>A table with checkpoints at 5 and 10, whose first eight versions are older than it keeps them.</summary>
-    private async Task<DeltaTable> TwelveVersionsAsync(bool isOld = true)
+    private async Task<DeltaTable> TwelveVersionsAsync(IObjectStore? store = null, bool isOld = true)
     {
-        var table = await TestTables.OpenAsync(_scratch.Store(), Bronze, TimeProvider.System,
+        var table = await TestTables.OpenAsync(store ?? _scratch.Store(), Bronze, TimeProvider.System,
             configuration: new Dictionary<string, string> { ["delta.checkpointInterval"] = "5", ["delta.logRetentionDuration"] = "interval 10 days" });
         for (var key = 1; key <= 12; key++)
         {
@@ -83,16 +103,16 @@ public sealed class LogCleanupSpec : IDisposable
             await table.PendingCheckpoint;
         }
 
-        foreach (var file in Directory.GetFiles(Path.Combine(_scratch.Root, Bronze, "_delta_log"), "0*"))
+        foreach (var file in Directory.GetFiles(table.Store.LocalPath($"{Bronze}/_delta_log")!, "0*"))
             if (isOld && long.Parse(Path.GetFileName(file)[..20]) < 8) File.SetLastWriteTimeUtc(file, TimeProvider.System.GetUtcNow().UtcDateTime - TimeSpan.FromDays(20));
         return table;
     }
 
     /// <param name="ago">When it did so.</param>
-    private async Task ReadsAsync(string reader, string of, long version, TimeSpan ago = default)
+    private async Task ReadsAsync(string reader, string of, long version, TimeSpan ago = default, IObjectStore? store = null)
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(TimeProvider.System.GetUtcNow() - ago);
-        var table = await TestTables.OpenAsync(_scratch.Store(), reader, time);
+        var table = await TestTables.OpenAsync(store ?? _scratch.Store(), reader, time);
         await TestTables.CommittedAsync(table, new Transaction("MERGE", Isolation.ReadTable) { ReadVersion = table.Current.Version, Moves = [new TxnMove(of, null, version)] });
     }
 }
