@@ -48,7 +48,7 @@ public sealed class PlacedStore : IObjectStore
         if (place is null)
         {
             var chosen = await ChooseAsync(table, cancellationToken);
-            if (chosen.IsElsewhere) await LocationOwner.ClaimAsync(StoreOf(directory, chosen), lakeId, cancellationToken);
+            if (chosen.IsElsewhere) await ClaimAsync(StoreOf(directory, chosen), chosen.Address!, lakeId, cancellationToken);
             place = await chosen.WriteAsync(_home, directory, cancellationToken);
         }
 
@@ -207,6 +207,31 @@ public sealed class PlacedStore : IObjectStore
         if (await IsInLakeAsync(directory, cancellationToken)) return _byDirectory[directory] = _home;
         // One that is not there yet may be made elsewhere: it is looked up again. What stands beside a table has files before it has a log.
         return TableNames.BesideOf(directory) is { } beside ? await OfAsync(beside + "/", cancellationToken) : _home;
+    }
+
+    /// <summary>A location becomes the lake's with its first table. Where others lie already it must be theirs still: made the lake's anew, an empty place would pass for theirs.</summary>
+    private async ValueTask ClaimAsync(IObjectStore store, string address, string lakeId, CancellationToken cancellationToken)
+    {
+        if (_byDirectory.Values.Contains(store) || await IsInUseAsync(address, cancellationToken)) await LocationOwner.RequireAsync(store, lakeId, cancellationToken);
+        else await LocationOwner.ClaimAsync(store, lakeId, cancellationToken);
+    }
+
+    /// <summary>Whether a table lies in a location, by what the lake says of its tables.</summary>
+    private async ValueTask<bool> IsInUseAsync(string address, CancellationToken cancellationToken)
+    {
+        foreach (var directory in await TablePlace.DirectoriesAsync(_home, cancellationToken))
+        {
+            try
+            {
+                if ((await TablePlace.TryReadAsync(_home, directory, cancellationToken))?.Address == address) return true;
+            }
+            catch (PipelineException e) when (e.Kind == FaultKind.Damaged)
+            {
+                // One that nobody can read stops its own table alone.
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Whether the lake itself has a log of it.</summary>

@@ -133,6 +133,25 @@ public sealed class PlacedStoreSpec
         Assert.Equal([Users, Orders], await TableListing.TablesAsync(lake.Store, Cancel).ToListAsync(Cancel));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_location_that_has_lost_what_it_had_takes_no_new_table_either(bool isRestarted)
+    {
+        var lake = Open(("bronze/events", "streaming"));
+        await Home.PutAsync("_pipeline/places/bronze/app/damaged.json", new byte[] { 1 }, Cancel);
+        await AppendAsync(lake, Orders, 1);
+        At("streaming").Clear();
+        if (isRestarted) lake = Open(("bronze/events", "streaming"));
+
+        var fault = await Assert.ThrowsAsync<PipelineException>(() => AppendAsync(lake, TableId.Bronze("events", "lines"), 1));
+
+        Assert.Equal(FaultKind.Missing, fault.Kind);
+        Assert.Contains("it is not mounted, or was emptied", fault.Cause, StringComparison.Ordinal);
+        Assert.Empty(At("streaming").Paths);
+        Assert.Null(await Home.TryGetAsync("_pipeline/places/bronze/events/lines.json", Cancel));
+    }
+
     [Fact]
     public async Task Tables_are_found_wherever_they_lie_in_the_order_of_their_names()
     {

@@ -22,6 +22,12 @@ internal sealed class MemoryStore : IObjectStore
         }
     }
 
+    /// <summary>As of a bucket that was emptied.</summary>
+    public void Clear()
+    {
+        lock (_lock) _objects.Clear();
+    }
+
     public string? LocalPath(string path) => null;
 
     public ValueTask<PutOutcome> PutIfAbsentAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
