@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Core;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
+using Pipeline.Delta.Places;
 using Pipeline.Delta.Schemas;
 using Pipeline.Delta.Storage;
 using Pipeline.Delta.Table;
@@ -62,7 +63,9 @@ public sealed class DeltaTable
     {
         var own = await store.StoreOfAsync(path, cancellationToken);
         var log = new LogReader(own, path, told);
-        return await log.LoadAsync(version, cancellationToken) is { } snapshot ? new DeltaTable(new TableHandle(store, own, path, time, log, snapshot), told) : null;
+        if (await log.LoadAsync(version, cancellationToken) is { } snapshot) return new DeltaTable(new TableHandle(store, own, path, time, log, snapshot), told);
+        if (store is PlacedStore placed) await placed.RequireThereAsync(path, cancellationToken);
+        return null;
     }
 
     /// <summary>Opens a table or creates it at version 0; safe when several do so at once.</summary>

@@ -42,8 +42,13 @@ public static class TableListing
     }
 
     /// <summary>Whether a table of that name is there; whether it can be read is another question.</summary>
-    public static async ValueTask<bool> HasAsync(IObjectStore store, string directory, CancellationToken cancellationToken) =>
-        await FirstAsync(store, $"{directory}/_delta_log/", startAt: null, cancellationToken) is not null;
+    /// <exception cref="PipelineException">The store fails, or the table's location has lost what it had.</exception>
+    public static async ValueTask<bool> HasAsync(IObjectStore store, string directory, CancellationToken cancellationToken)
+    {
+        if (await FirstAsync(store, $"{directory}/_delta_log/", startAt: null, cancellationToken) is not null) return true;
+        if (store is PlacedStore placed) await placed.RequireThereAsync(directory, cancellationToken);
+        return false;
+    }
 
     /// <summary>A location that is away hides no table of its own, and none of others: each is told when it is opened.</summary>
     private static async ValueTask<IReadOnlyList<TableId>> PlacedAsync(PlacedStore store, CancellationToken cancellationToken)

@@ -43,7 +43,7 @@ public sealed class PlacedStore : IObjectStore
     public async ValueTask FixAsync(TableId table, string lakeId, CancellationToken cancellationToken)
     {
         var directory = table.ToString();
-        if (_byDirectory.ContainsKey(directory)) return;
+        if (_byDirectory.TryGetValue(directory, out var known) && known == _home) return;
         var place = await TablePlace.TryReadAsync(_home, directory, cancellationToken);
         if (place is null)
         {
@@ -63,6 +63,13 @@ public sealed class PlacedStore : IObjectStore
         }
 
         _byDirectory[directory] = store;
+    }
+
+    /// <summary>Asks whether the location is there of a table that was not found: one that went away under a running node has no table either.</summary>
+    /// <exception cref="PipelineException">It has lost what it had, or fails.</exception>
+    internal async ValueTask RequireThereAsync(string directory, CancellationToken cancellationToken)
+    {
+        if (_byDirectory.TryGetValue(directory, out var store) && store != _home) await LocationOwner.RequireAsync(store, lakeId: null, cancellationToken);
     }
 
     /// <summary>Where a table lies; null: it is not there, and nobody has begun to make it.</summary>

@@ -26,7 +26,9 @@ internal static class LogReaders
             if (id.Layer == Layer.Bronze || id.ToString() == directory) continue;
             try
             {
-                if (await new LogReader(lake, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && snapshot.Reflects(directory) is { } version)
+                // One whose location is away is listed, and says so when it is asked for.
+                if (await TableListing.HasAsync(lake, id.ToString(), cancellationToken)
+                    && await new LogReader(lake, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && snapshot.Reflects(directory) is { } version)
                     readings.Add(new LogReading(id, version, snapshot.CommittedAt));
             }
             catch (PipelineException e) when (!e.IsTransient)

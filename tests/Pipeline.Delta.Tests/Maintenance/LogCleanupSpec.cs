@@ -70,9 +70,7 @@ public sealed class LogCleanupSpec : IDisposable
     [InlineData("bronze", "silver")]
     public async Task Commits_that_a_table_has_yet_to_read_stay_wherever_the_two_lie(params string[] elsewhere)
     {
-        var places = new TablePlaces(TablePlaces.None.Locations.Add("other", new NamedLocation("other", Path.Combine(_scratch.Root, "other"), new S3Options())), TablePlaces.None.ByName.AddRange(elsewhere.Select(name => KeyValuePair.Create(name, "other"))));
-        var store = new PlacedStore(new LocalObjectStore(Path.Combine(_scratch.Root, "home")), places, location => new LocalObjectStore(location.Address));
-        foreach (var table in (string[])[Bronze, "silver/users"]) await store.FixAsync(Core.TableId.Parse(table), "a lake", Cancel);
+        var store = await PlacedAsync(elsewhere);
         var bronze = await TwelveVersionsAsync(store);
         await ReadsAsync("silver/users", Bronze, 3, store: store);
 
@@ -83,6 +81,19 @@ public sealed class LogCleanupSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_table_whose_place_has_gone_away_is_not_one_that_needs_nothing()
+    {
+        var store = await PlacedAsync("silver");
+        var bronze = await TwelveVersionsAsync(store);
+        await ReadsAsync("silver/users", Bronze, 3, store: store);
+        Directory.Move(Path.Combine(_scratch.Root, "other"), Path.Combine(_scratch.Root, "unmounted"));
+
+        var cleaned = await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel);
+
+        Assert.Equal((0, "silver/users"), (cleaned.Deleted, Assert.Single(cleaned.Held).Reader.ToString()));
+    }
+
+    [Fact]
     public async Task A_clock_that_is_a_year_ahead_of_the_store_s_removes_nothing()
     {
         var bronze = await TwelveVersionsAsync(isOld: false);
@@ -90,6 +101,15 @@ public sealed class LogCleanupSpec : IDisposable
         var opened = (await DeltaTable.TryOpenAsync(_scratch.Store(), Bronze, ahead, Cancel))!;
 
         Assert.Equal(0, (await LogCleanup.RunAsync(opened.Handle, opened.Current, Cancel)).Deleted);
+    }
+
+    /// <summary>A lake with tables that are to be made elsewhere.</summary>
+    private async Task<PlacedStore> PlacedAsync(params string[] elsewhere)
+    {
+        var places = new TablePlaces(TablePlaces.None.Locations.Add("other", new NamedLocation("other", Path.Combine(_scratch.Root, "other"), new S3Options())), TablePlaces.None.ByName.AddRange(elsewhere.Select(name => KeyValuePair.Create(name, "other"))));
+        var store = new PlacedStore(new LocalObjectStore(Path.Combine(_scratch.Root, "home")), places, location => new LocalObjectStore(location.Address));
+        foreach (var table in (string[])[Bronze, "silver/users"]) await store.FixAsync(Core.TableId.Parse(table), "a lake", Cancel);
+        return store;
     }
 
     /// <summary>A table with checkpoints at 5 and 10, whose first eight versions are older than it keeps them.</summary>

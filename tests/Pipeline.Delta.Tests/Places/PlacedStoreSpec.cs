@@ -153,6 +153,36 @@ public sealed class PlacedStoreSpec
     }
 
     [Fact]
+    public async Task A_location_that_goes_away_under_a_running_node_is_no_table_that_was_never_made_either()
+    {
+        var lake = Open(("bronze/events", "streaming"));
+        await AppendAsync(lake, Orders, 1);
+        await AppendAsync(lake, Users, 1);
+        At("streaming").Clear();
+
+        foreach (var ask in (Func<Task>[])[() => AppendAsync(lake, Orders, 2), () => OpenAsync(lake, Orders), () => TableListing.HasAsync(lake.Store, Orders.ToString(), Cancel).AsTask(), FixAsync])
+            Assert.Contains("it is not mounted, or was emptied", (await Assert.ThrowsAsync<PipelineException>(ask)).Cause, StringComparison.Ordinal);
+        Assert.Empty(At("streaming").Paths);
+        Assert.Equal([Users, Orders], await TableListing.TablesAsync(lake.Store, Cancel).ToListAsync(Cancel));
+        await AppendAsync(lake, Users, 2);
+
+        async Task FixAsync() => await ((PlacedStore)lake.Store).FixAsync(Orders, await lake.IdAsync(Cancel), Cancel);
+    }
+
+    [Fact]
+    public async Task A_table_that_was_begun_and_never_made_is_none()
+    {
+        var lake = Open(("bronze/events", "streaming"));
+        await ((PlacedStore)lake.Store).FixAsync(Orders, await lake.IdAsync(Cancel), Cancel);
+
+        foreach (var one in (Lake[])[lake, Open(("bronze/events", "streaming"))])
+        {
+            Assert.Null(await one.TryOpenAsync(Orders, Cancel));
+            Assert.Empty(await TableListing.TablesAsync(one.Store, Cancel).ToListAsync(Cancel));
+        }
+    }
+
+    [Fact]
     public async Task Tables_are_found_wherever_they_lie_in_the_order_of_their_names()
     {
         var lake = Open(("bronze/events", "streaming"), ("gold", "internal"), ("silver/users", "internal"));
