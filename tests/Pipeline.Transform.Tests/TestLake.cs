@@ -201,7 +201,7 @@ internal sealed class TestLake : IDisposable
     public DuckDbSession OpenSession() => DuckDbSession.Open(DuckDbEngine.SettingsOf(Options) with { MemoryBytesMax = 512L << 20 }, Cancel);
 
     /// <summary>The same lake under another configuration, as another process has it.</summary>
-    public TestLake With(TransformGraph graph, long runRowsMax = 250_000, string maskKey = Key, bool isRemote = false) => new(_directory, isOwner: false, Time, graph, runRowsMax, 128, isRemote, _elsewhere, maskKey);
+    public TestLake With(TransformGraph graph, long runRowsMax = 250_000, string maskKey = Key, bool isRemote = false, string[]? elsewhere = null) => new(_directory, isOwner: false, Time, graph, runRowsMax, 128, isRemote, elsewhere ?? _elsewhere, maskKey);
 
     public void Dispose()
     {

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Places;
 using Pipeline.Transform.Contracts;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Graph;
@@ -92,6 +93,8 @@ public sealed class JobPlanner(OpenTables tables, TransformGraph graph, Transfor
             case StatementsSource.Kept:
                 return JobStatements.Read($"Object {store.LocationOf(path)}/{path}", id, kept);
             case StatementsSource.OfToday:
+                // Those of a first run come before the table, and lie where it will.
+                if (store is PlacedStore placed && await tables.TryOpenAsync(pins.Table, cancellationToken) is null) await placed.FixAsync(pins.Table, await tables.Lake.IdAsync(cancellationToken), cancellationToken);
                 // Whoever was faster has written the same.
                 await store.PutIfAbsentAsync(path, today!.ToUtf8(), cancellationToken);
                 return today;
