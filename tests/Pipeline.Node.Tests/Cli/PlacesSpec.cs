@@ -42,7 +42,9 @@ public sealed class PlacesSpec(HealthySources sources) : IDisposable
         var plan = await RunAsync("plan", "-o", "json");
         Assert.Equal(["bronze/app/users", "bronze/events/clicks"], plan.Rows.Where(row => (string?)row!["change"] == "lies_elsewhere").Select(row => (string)row!["table"]!).Order(StringComparer.Ordinal));
 
-        // A place that is not mounted is no empty table.
+        // A place that is not mounted is no empty table, and takes no new one.
+        const string Late = "late { from = bronze/app/users, columns { user_id { type = long } }, key = [user_id] }";
+        await ConfigureAsync("""places { "bronze/app" = streaming, "silver/late" = streaming }""", silver: Late);
         Directory.Move(At("streaming"), At("unmounted"));
         var away = await RunAsync("tables", "-o", "json");
         Assert.Contains($"Location {At("streaming")}: its _pipeline/owner.json is not there", away.Messages, StringComparison.Ordinal);
@@ -50,9 +52,15 @@ public sealed class PlacesSpec(HealthySources sources) : IDisposable
         var run = await RunAsync("run", "--once");
         Assert.NotEqual(ExitCode.Done, run.ExitCode);
         Assert.Contains(At("streaming"), run.Messages, StringComparison.Ordinal);
-        Assert.Empty(TablesIn("streaming"));
-        if (Directory.Exists(At("streaming"))) ScratchDirectory.Delete(At("streaming"));
+        Assert.Contains("silver/late", run.Messages, StringComparison.Ordinal);
+        if (Directory.Exists(At("streaming")))
+        {
+            Assert.Empty(Directory.EnumerateFiles(At("streaming"), "*", SearchOption.AllDirectories));
+            ScratchDirectory.Delete(At("streaming"));
+        }
+
         Directory.Move(At("unmounted"), At("streaming"));
+        await ConfigureAsync("""places { "bronze/app" = streaming }""");
         await DoneAsync("run", "--once");
         await EveryVerbFindsThemAsync("3 3 3 1");
 
@@ -121,7 +129,7 @@ public sealed class PlacesSpec(HealthySources sources) : IDisposable
     private Task<NodeRun> RunAsync(params string[] arguments) => NodeRun.OfAsync([.. arguments, "--config", Path.Combine(_directory, "pipeline.conf")]).WaitAsync(Deadline, Cancel);
 
     /// <param name="locations">Null: both.</param>
-    private async Task ConfigureAsync(string places, IReadOnlyList<string>? locations = null, string streaming = "streaming")
+    private async Task ConfigureAsync(string places, IReadOnlyList<string>? locations = null, string streaming = "streaming", string silver = "")
     {
         await File.WriteAllTextAsync(Path.Combine(_directory, "users_total.sql"), "SELECT count(*) AS users FROM silver.users", Cancel);
         File.Delete(Path.Combine(_directory, "akka.conf"));
@@ -129,6 +137,7 @@ public sealed class PlacesSpec(HealthySources sources) : IDisposable
             lake { {{places}} }
             locations { {{string.Join(", ", (locations ?? ["internal", "streaming"]).Select(name => $$"""{{name}} { location = "{{At(name == "streaming" ? streaming : name)}}" }"""))}} }
             silver { users { from = bronze/app/users, columns { user_id { type = long } }, key = [user_id] } }
+            silver { {{silver}} }
             gold { users_total { sql = "users_total.sql", materialization = full } }
             transform.temp-directory = "{{At("work")}}"
             targets { dev { lake = "{{At("dev")}}" } }
