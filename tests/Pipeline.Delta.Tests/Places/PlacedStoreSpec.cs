@@ -158,11 +158,14 @@ public sealed class PlacedStoreSpec
         var lake = Open(("bronze/events", "streaming"));
         await AppendAsync(lake, Orders, 1);
         await AppendAsync(lake, Users, 1);
+        var open = await OpenAsync(lake, Orders);
         At("streaming").Clear();
 
         foreach (var ask in (Func<Task>[])[() => AppendAsync(lake, Orders, 2), () => OpenAsync(lake, Orders), () => TableListing.HasAsync(lake.Store, Orders.ToString(), Cancel).AsTask(), FixAsync])
             Assert.Contains("it is not mounted, or was emptied", (await Assert.ThrowsAsync<PipelineException>(ask)).Cause, StringComparison.Ordinal);
-        Assert.Empty(At("streaming").Paths);
+        // Nobody looks for a version whose log has gone.
+        await Assert.ThrowsAsync<PipelineException>(() => TestTables.AppendAsync(open, 2));
+        Assert.DoesNotContain(At("streaming").Paths, path => path.Contains("_delta_log", StringComparison.Ordinal));
         Assert.Equal([Users, Orders], await TableListing.TablesAsync(lake.Store, Cancel).ToListAsync(Cancel));
         await AppendAsync(lake, Users, 2);
 
