@@ -11,8 +11,7 @@ public sealed class HoconFilesSpec
     /// <summary>What the stacks in <c>deploy/</c> say to a node, and no configuration can know.</summary>
     private static readonly Dictionary<string, string> Said = new(StringComparer.Ordinal)
     {
-        ["AWS_REGION"] = "eu-central-1", ["PIPELINE_NAME"] = "shop", ["PIPELINE_LAKE"] = "s3://shop-lake/lake", ["PIPELINE_EXTERNAL"] = "s3://shop-external/lake", ["PIPELINE_INTERNAL"] = "s3://shop-internal/lake",
-        ["PIPELINE_STREAMING"] = "s3://shop-streaming/lake", ["PIPELINE_ARTIFACTS"] = "s3://shop-artifacts/jobs", ["PIPELINE_LOGS"] = "s3://shop-logs",
+        ["AWS_REGION"] = "eu-central-1", ["PIPELINE_NAME"] = "shop", ["PIPELINE_LAKE"] = "s3://shop-lake/lake", ["PIPELINE_ARTIFACTS"] = "s3://shop-artifacts/jobs", ["PIPELINE_LOGS"] = "s3://shop-logs",
         ["PIPELINE_ENGINE_APPLICATION"] = "00f5abcdexample", ["PIPELINE_ENGINE_CLUSTER"] = "j-2AXXXXXXGAPLF", ["PIPELINE_ENGINE_ROLE"] = "arn:aws:iam::123456789012:role/jobs",
     };
 
@@ -66,10 +65,36 @@ public sealed class HoconFilesSpec
         Assert.Empty(alone.Cluster.SeedNodes);
         Assert.True(alone.Cluster.IsLoopback);
         Assert.Equal(("shop", "s3://shop-lake/lake"), (options.Name, options.Lake.Location));
+        Assert.Empty(options.Lake.Places.Locations);
         Assert.Equal(["node-1.shop.pipeline.internal:4053", "node-2.shop.pipeline.internal:4053"], options.Cluster.SeedNodes);
         Assert.Equal(("0.0.0.0", "/run/pipeline/node.key"), (options.Cluster.ListensAt, options.Cluster.Tls!.KeyFile));
         Assert.Equal(engine, options.Transform.Emr is not null ? "Emr" : options.Transform.EmrServerless is not null ? "EmrServerless" : "");
         Assert.Equal("eu-central-1", options.Telemetry.CloudWatch!.Aws.Region);
+    }
+
+    [Fact]
+    public void The_places_of_tables_in_its_comment_are_valid_with_what_the_stacks_say()
+    {
+        var given = new Dictionary<string, string>(Said, StringComparer.Ordinal)
+        {
+            ["PIPELINE_EXTERNAL"] = "s3://shop-external/lake", ["PIPELINE_INTERNAL"] = "s3://shop-internal/lake", ["PIPELINE_STREAMING"] = "s3://shop-streaming/lake",
+        };
+        using var directory = new ScratchDirectory("pipeline-places-");
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "hocon"), "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(directory, Path.GetRelativePath(Path.Combine(Repository.Root, "hocon"), file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        var service = Path.Combine(directory, "service.conf");
+        var lines = File.ReadAllLines(service).ToList();
+        var (begins, ends) = (lines.FindIndex(line => line.StartsWith("  # lake.places {", StringComparison.Ordinal)), lines.IndexOf("  # }"));
+        File.WriteAllLines(service, lines.Select((line, i) => i >= begins && i <= ends ? line.Replace("  # ", "  ", StringComparison.Ordinal) : line));
+
+        var places = PipelineOptions.Load(service, SourceKinds.All, lakeLocation: null, name => given.GetValueOrDefault(name)).Lake.Places;
+
+        Assert.Equal(["s3://shop-external/lake", "s3://shop-internal/lake", "s3://shop-streaming/lake"], places.InUse.Select(location => location.Address).Order(StringComparer.Ordinal));
     }
 
     [Fact]
