@@ -24,8 +24,14 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
     /// <summary>The same lake, telling what goes wrong beside its commits, and what its store does not answer.</summary>
     public Lake Telling(ILoggerFactory logs, WaitWatch waits) => new(Store is PlacedStore placed ? placed.Watching(waits) : new WatchedStore(Store, waits), time, logs);
 
-    public ValueTask<DeltaTable?> TryOpenAsync(TableId table, CancellationToken cancellationToken) =>
-        DeltaTable.TryOpenAsync(Store, table.ToString(), time, _log, cancellationToken);
+    /// <summary>Null: there is none.</summary>
+    /// <exception cref="PipelineException">It lies where nobody says how to reach it, cannot be read, or the store fails.</exception>
+    public async ValueTask<DeltaTable?> TryOpenAsync(TableId table, CancellationToken cancellationToken)
+    {
+        if (await DeltaTable.TryOpenAsync(Store, table.ToString(), time, _log, cancellationToken) is { } there) return there;
+        await RequireNotElsewhereAsync(table, cancellationToken);
+        return null;
+    }
 
     /// <summary>The table as of the last version that can be read where its newest cannot.</summary>
     /// <exception cref="PipelineException">The version cannot be read either.</exception>
@@ -36,11 +42,22 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
     public async ValueTask<DeltaTable> OpenOrCreateAsync(TableId table, Schema schema, IReadOnlyList<string> partitionColumns,
         IReadOnlyDictionary<string, string> configuration, CancellationToken cancellationToken)
     {
-        if (await TryOpenAsync(table, cancellationToken) is { } there) return there;
+        if (await TryOpenAsync(table, cancellationToken) is { } there)
+        {
+            // What is told below is told to everybody until somebody has written to it.
+            if (there.Current.Version == 0) await RequireNotElsewhereAsync(table, cancellationToken);
+            return there;
+        }
+
         if (Store is PlacedStore placed) await placed.FixAsync(table, await IdAsync(cancellationToken), cancellationToken);
-        else await TablePlace.RequireNoneAsync(Store, table.ToString(), cancellationToken);
         var made = await DeltaTable.OpenOrCreateAsync(Store, table.ToString(), schema, partitionColumns, configuration, time, _log, cancellationToken);
+        // A node that knows locations may have begun to make it elsewhere at the same moment.
+        await RequireNotElsewhereAsync(table, cancellationToken);
         await MadeTables.RecordAsync(Store, table, made.Current.Metadata.Id, cancellationToken);
         return made;
     }
+
+    /// <summary>For a store that knows no locations: others look themselves where a table lies.</summary>
+    private ValueTask RequireNotElsewhereAsync(TableId table, CancellationToken cancellationToken) =>
+        Store is PlacedStore ? ValueTask.CompletedTask : TablePlace.RequireNoneAsync(Store, table.ToString(), cancellationToken);
 }

@@ -10,15 +10,29 @@ public static class TableListing
 {
     private static readonly string[] Layers = ["bronze", "silver", "gold"];
 
-    /// <summary>Tables by layer, then by name. Costs one listing a table, however many files the tables have.</summary>
+    /// <summary>
+    /// Tables by layer, then by name; those too that lie where nobody says how to reach them, which is told when they are opened. Costs one
+    /// listing a table, however many files the tables have, and one more.
+    /// </summary>
     public static async IAsyncEnumerable<TableId> TablesAsync(IObjectStore store, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (store is PlacedStore placed)
         {
             foreach (var table in await PlacedAsync(placed, cancellationToken)) yield return table;
-            yield break;
         }
+        else if (await ElsewhereAsync(store, cancellationToken) is { Count: > 0 } elsewhere)
+        {
+            foreach (var table in Ordered((await OwnAsync(store, cancellationToken).ToListAsync(cancellationToken)).Union(elsewhere.Select(TableId.Parse)))) yield return table;
+        }
+        else
+        {
+            await foreach (var table in OwnAsync(store, cancellationToken)) yield return table;
+        }
+    }
 
+    /// <summary>The tables that are in the store itself.</summary>
+    private static async IAsyncEnumerable<TableId> OwnAsync(IObjectStore store, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         foreach (var layer in Layers)
         {
             // Layer, then source in Bronze, then table.
@@ -55,12 +69,33 @@ public static class TableListing
     {
         var elsewhere = new HashSet<string>(await store.ElsewhereAsync(cancellationToken), StringComparer.Ordinal);
         var tables = new List<TableId>();
-        await foreach (var table in TablesAsync(store.Home, cancellationToken))
+        await foreach (var table in OwnAsync(store.Home, cancellationToken))
             if (!elsewhere.Contains(table.ToString())) tables.Add(table);
         foreach (var directory in elsewhere)
             if (await MayHaveAsync(store, directory, cancellationToken)) tables.Add(TableId.Parse(directory));
-        return [.. tables.OrderBy(table => table.Layer).ThenBy(table => $"{table}/", StringComparer.Ordinal)];
+        return [.. Ordered(tables)];
     }
+
+    /// <summary>What a store that knows no locations is told to be elsewhere, and what nobody can read of it.</summary>
+    private static async ValueTask<IReadOnlyList<string>> ElsewhereAsync(IObjectStore store, CancellationToken cancellationToken)
+    {
+        var elsewhere = new List<string>();
+        foreach (var directory in await TablePlace.DirectoriesAsync(store, cancellationToken))
+        {
+            try
+            {
+                if (await TablePlace.TryReadAsync(store, directory, cancellationToken) is { IsElsewhere: true }) elsewhere.Add(directory);
+            }
+            catch (PipelineException e) when (e.Kind == FaultKind.Damaged)
+            {
+                elsewhere.Add(directory);
+            }
+        }
+
+        return elsewhere;
+    }
+
+    private static IEnumerable<TableId> Ordered(IEnumerable<TableId> tables) => tables.OrderBy(table => table.Layer).ThenBy(table => $"{table}/", StringComparer.Ordinal);
 
     private static async ValueTask<bool> MayHaveAsync(PlacedStore store, string directory, CancellationToken cancellationToken)
     {

@@ -52,8 +52,8 @@ public sealed record TablePlace(string Location, string? Address)
         throw new PipelineException(FaultKind.Damaged, $"Object {PathOf(directory)} in {home.Location}", $"it does not say where table {directory} lies", "Restore it from a backup of the bucket.");
     }
 
-    /// <summary>For those who know no locations, before they make a table.</summary>
-    /// <exception cref="PipelineException">It was made elsewhere, or the store fails.</exception>
+    /// <summary>For those who know no locations, before they say that a table is not there, and when they have made one.</summary>
+    /// <exception cref="PipelineException">It is made elsewhere, or the store fails.</exception>
     internal static async ValueTask RequireNoneAsync(IObjectStore home, string directory, CancellationToken cancellationToken)
     {
         if (await TryReadAsync(home, directory, cancellationToken) is { IsElsewhere: true } place) throw Unknown(directory, place);
