@@ -24,7 +24,7 @@ internal static class LocationOwner
     /// <exception cref="PipelineException">The location is another lake's, has lost what it had, or fails.</exception>
     public static async ValueTask RequireAsync(IObjectStore store, string? lakeId, CancellationToken cancellationToken)
     {
-        var there = await store.TryGetAsync(Path, cancellationToken) ?? throw new PipelineException(FaultKind.Missing, $"Location {store.Location}",
+        var there = await store.TryGetAsync(Path, cancellationToken) ?? throw new PipelineException(FaultKind.Unreachable, $"Location {store.Location}",
             $"its {Path} is not there, which was written before its first table: it is not mounted, or was emptied", "Bring back what it had: its tables stand still until then, and no other does.");
         if (Parse(there) is not { } owner)
             throw new PipelineException(FaultKind.Damaged, $"Object {Path} in {store.Location}", "it does not say which lake's tables are there", "Restore it from a backup of the location.");
