@@ -50,8 +50,20 @@ public static class RestoreLake
         }
 
         if (await LakeInventory.TablesAsync(lake, cancellationToken).AnyAsync(cancellationToken)) throw NotEmpty("it has tables");
+        if (lake.Store is PlacedStore placed) await RequireUnusedAsync(placed, backup, cancellationToken);
 
         PipelineException NotEmpty(string cause) => new(FaultKind.Invalid, $"Lake {lake.Store.Location}", cause, "Empty it, or restore into another location: nothing is restored over what is there.");
+    }
+
+    /// <summary>The lake that was backed up may still be there, with tables of the same names and the same id: what is in its locations is its own.</summary>
+    private static async Task RequireUnusedAsync(PlacedStore store, BackupManifest backup, CancellationToken cancellationToken)
+    {
+        foreach (var location in backup.Tables.Select(table => store.Places.Of(table.Table)).OfType<NamedLocation>().Distinct())
+        {
+            if (await LocationOwner.TryReadAsync(store.StoreOf(location), cancellationToken) is { } owner)
+                throw new PipelineException(FaultKind.Invalid, $"Location {location.Name} ({location.Address})", $"it has tables of the lake {owner}, and nothing is restored over what is there",
+                    "Name other locations for the restored lake: pipeline.locations, in the file of --config.");
+        }
     }
 
     /// <summary>Where a restore goes on: a table that was written to meanwhile has a log of its own, and two logs are no table.</summary>
@@ -63,7 +75,7 @@ public static class RestoreLake
         var other = commits.Find(path => log.All(one => one.Path != path));
         var (ours, theirs) = (await to.TryGetAsync($"{name}/{last}", cancellationToken), await place.TryGetAsync($"{table.Directory}/{last}", cancellationToken));
         if (other is null && ours.AsSpan().SequenceEqual(theirs)) return;
-        throw new PipelineException(FaultKind.Invalid, $"Table {name} in {to.Location}", $"its {other ?? last} is not the backup's: something has written to it before its restore was over",
+        throw new PipelineException(FaultKind.Invalid, $"Table {name} in {to.LocationOf(name)}", $"its {other ?? last} is not the backup's: something has written to it before its restore was over",
             "Stop what writes there, empty the location, and run './pipeline restore' again.");
     }
 

@@ -227,9 +227,16 @@ public sealed class BackupSpec : IDisposable
         Assert.False(Directory.Exists(Path.Combine(target, "bronze", "app")));
         Assert.True(Directory.Exists(Path.Combine(target, SilverUsers.ToString(), "_delta_log")));
         await AssertSoundAsync(Placed());
-        // Of another lake's location nothing is taken.
-        var other = await Assert.ThrowsAsync<PipelineException>(() => RestoreLake.RunAsync(new RestoreLakeRequest(), Placed("another"), OtherBackups(), lake.Time, _ => { }, Cancel));
-        Assert.Contains("it has tables of the lake ", other.Cause, StringComparison.Ordinal);
+        // Of a location in use nothing is taken, be it another lake's or the living one's, and nothing is begun.
+        foreach (var backups in (IObjectStore[])[OtherBackups(), Place])
+        {
+            var used = await Assert.ThrowsAsync<PipelineException>(() => RestoreLake.RunAsync(new RestoreLakeRequest(), Placed("another"), backups, lake.Time, _ => { }, Cancel));
+            Assert.Equal($"Location internal ({elsewhere})", used.Thing);
+            Assert.Contains($"it has tables of the lake {await lake.Lake.IdAsync(Cancel)}, and nothing is restored over what is there", used.Cause, StringComparison.Ordinal);
+            Assert.StartsWith("Name other locations", used.NextStep, StringComparison.Ordinal);
+            Assert.False(Directory.Exists(Path.Combine(_directory, "another")));
+        }
+
 
         var (again, plain) = (new LocalObjectStore(Path.Combine(_directory, "again")), new Lake(new LocalObjectStore(Path.Combine(_directory, "plain")), lake.Time));
         Assert.Empty((await BackUpLake.RunAsync(Placed(), again, lake.Time, _ => { }, Cancel)).Failed);
