@@ -21,6 +21,10 @@ public sealed class Lake(IObjectStore store, TimeProvider time, ILoggerFactory? 
     /// <exception cref="PipelineException">The store fails, or what is there is no id.</exception>
     public async ValueTask<string> IdAsync(CancellationToken cancellationToken) => _id ??= await LakeId.OfAsync(Store, cancellationToken);
 
+    /// <summary>The same of a lake that is only looked at; null: nobody has asked for it yet.</summary>
+    /// <exception cref="PipelineException">The store fails, or what is there is no id.</exception>
+    public ValueTask<string?> TryIdAsync(CancellationToken cancellationToken) => _id is { } known ? new(known) : LakeId.TryReadAsync(Store, cancellationToken);
+
     /// <summary>The same lake, telling what goes wrong beside its commits, and what its store does not answer.</summary>
     public Lake Telling(ILoggerFactory logs, WaitWatch waits) => new(Store is PlacedStore placed ? placed.Watching(waits) : new WatchedStore(Store, waits), time, logs);
 

@@ -12,17 +12,22 @@ internal static class LakeId
 {
     internal const string Path = "_pipeline/lake.json";
 
+    /// <summary>Null: nobody has asked for it yet.</summary>
+    /// <exception cref="PipelineException">The store fails, or what is there is no id.</exception>
+    public static async ValueTask<string?> TryReadAsync(IObjectStore store, CancellationToken cancellationToken) =>
+        await store.TryGetAsync(Path, cancellationToken) is { } there ? Parse(store, there) : null;
+
     /// <exception cref="PipelineException">The store fails, what is there is no id, or the lake is being restored.</exception>
     public static async ValueTask<string> OfAsync(IObjectStore store, CancellationToken cancellationToken)
     {
-        if (await store.TryGetAsync(Path, cancellationToken) is { } there) return Parse(store, there);
+        if (await TryReadAsync(store, cancellationToken) is { } there) return there;
         // A restore brings the id last.
         if (await UnfinishedRestore.FaultOfAsync(store, cancellationToken) is { } unfinished) throw unfinished;
         var id = Guid.NewGuid().ToString();
         // Whether it became ours or another's, what is there now counts.
         await store.PutIfAbsentAsync(Path, JsonSerializer.SerializeToUtf8Bytes(new Form(id)), cancellationToken);
-        return await store.TryGetAsync(Path, cancellationToken) is { } written ? Parse(store, written)
-            : throw new PipelineException(FaultKind.Unreachable, $"Object {Path} in {store.Location}", "it was written and cannot be read yet", "Look whether something deletes objects there.");
+        return await TryReadAsync(store, cancellationToken)
+            ?? throw new PipelineException(FaultKind.Unreachable, $"Object {Path} in {store.Location}", "it was written and cannot be read yet", "Look whether something deletes objects there.");
     }
 
     private static string Parse(IObjectStore store, byte[] json)

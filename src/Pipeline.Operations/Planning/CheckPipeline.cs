@@ -62,19 +62,57 @@ public static class CheckPipeline
     private static Finding InProcess(TableId table) =>
         new($"Engine of {table}", Ok: true, "it masks, so that it is made in the node's process whatever engine is configured: the key of masks does not leave it", NextStep: null);
 
-    /// <summary>Whether the locations of tables can be written, and which tables lie elsewhere than the configuration would have them now.</summary>
+    /// <summary>Whether the locations of tables are this lake's and can be written, and which tables lie elsewhere than the configuration would have them now.</summary>
     private static async Task<IReadOnlyList<Finding>> PlacesAsync(PipelineOptions options, Lake lake, CancellationToken cancellationToken)
     {
         var found = new List<Finding>();
         if (lake.Store is PlacedStore placed)
         {
-            foreach (var location in placed.Places.InUse)
-                found.Add(await WriteAsync(placed.StoreOf(location), cancellationToken) is { } fault
+            var used = await AddressesAsync(lake, cancellationToken);
+            foreach (var location in placed.Places.InUse.Concat(placed.Places.Locations.Values.Where(location => used.Contains(location.Address))).Distinct())
+                found.Add(await FaultOfAsync(placed.StoreOf(location), used.Contains(location.Address), lake, cancellationToken) is { } fault
                     ? new Finding($"Location {location.Name} ({location.Address})", Ok: false, fault.Cause, fault.NextStep) : new Finding($"Location {location.Name} ({location.Address})", Ok: true, "can be written", NextStep: null));
         }
 
         found.AddRange((await TablePlacement.FindAsync(options, lake, cancellationToken)).Select(table => table.Finding));
         return found;
+    }
+
+    /// <summary>Where tables lie already. A place that cannot be read is told where its table is opened.</summary>
+    private static async Task<HashSet<string>> AddressesAsync(Lake lake, CancellationToken cancellationToken)
+    {
+        var addresses = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var directory in await TablePlace.DirectoriesAsync(lake.Store, cancellationToken))
+        {
+            try
+            {
+                if (await TablePlace.TryReadAsync(lake.Store, directory, cancellationToken) is { Address: { } address }) addresses.Add(address);
+            }
+            catch (PipelineException e) when (e.Kind == FaultKind.Damaged)
+            {
+                // Told with the table.
+            }
+        }
+
+        return addresses;
+    }
+
+    /// <summary>Whose it is comes before the write, which would make a directory that is not mounted.</summary>
+    /// <param name="hasTables">Tables of the lake lie there.</param>
+    private static async Task<PipelineException?> FaultOfAsync(IObjectStore location, bool hasTables, Lake lake, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var id = await lake.TryIdAsync(cancellationToken);
+            if (hasTables) await LocationOwner.RequireAsync(location, id, cancellationToken);
+            else await LocationOwner.RequireNoOtherAsync(location, id, cancellationToken);
+        }
+        catch (PipelineException fault)
+        {
+            return fault;
+        }
+
+        return await WriteAsync(location, cancellationToken);
     }
 
     /// <summary>
