@@ -17,7 +17,7 @@ public static partial class Instruments
         ["kind"], "Memory of the node's process: resident, managed (of that what the garbage collector has committed) and native (the rest)");
 
     public static readonly InstrumentInfo DiskFree = new(NodeMeter, "pipeline.node.disk.free.bytes", InstrumentKind.Gauge, "By",
-        ["directory"], "Space left on the disk of a directory: work (spilled data of Transform), spool (metrics that wait), lake (where it is on a disk)");
+        ["directory"], "Space left on the disk of a directory: work (spilled data of Transform), spool (metrics that wait), lake and locations.NAME (where they are on a disk)");
 
     public static readonly InstrumentInfo CertificateDays = new(NodeMeter, "pipeline.certificate.days", InstrumentKind.Gauge, "d",
         ["certificate"], "Days until a certificate expires: node (its own), authority (the first of its authorities), source/NAME/server, /registry, /client or /authority (met on the way to a source), lake/server (of S3), aws/SERVICE, otlp/server; negative when it has",

@@ -8,7 +8,11 @@ namespace Pipeline.Delta.Places;
 /// <summary>A place beside the lake that has a name: a section of <c>locations</c>.</summary>
 /// <param name="Address">An absolute directory, or <c>s3://bucket/prefix</c>.</param>
 /// <param name="S3">How its bucket is reached; not used for a directory.</param>
-public sealed record NamedLocation(string Name, string Address, S3Options S3);
+public sealed record NamedLocation(string Name, string Address, S3Options S3)
+{
+    /// <summary>Whether it is a bucket; else a directory.</summary>
+    public bool IsBucket => S3Location.IsS3(Address);
+}
 
 /// <summary>Where tables are made: the sections <c>locations</c> and <c>lake.places</c>. A table that is there stays where it is, whatever they say: see <see cref="PlacedStore"/>.</summary>
 /// <param name="Locations">By their names.</param>

@@ -223,10 +223,11 @@ internal sealed class NodeHost : IAsyncDisposable
     }
 
     /// <summary>Directories of this machine that a node fills.</summary>
-    private static Dictionary<string, string> DirectoriesOf(PipelineOptions options, Lake lake)
+    internal static Dictionary<string, string> DirectoriesOf(PipelineOptions options, Lake lake)
     {
         var directories = new Dictionary<string, string>(StringComparer.Ordinal) { ["work"] = options.Transform.TempDirectory, ["spool"] = options.Telemetry.SpoolLocation };
         if (lake.Store.LocalPath("") is not null) directories["lake"] = lake.Store.Location;
+        foreach (var location in options.Lake.Places.Locations.Values.Where(location => !location.IsBucket)) directories[$"locations.{location.Name}"] = location.Address;
         return directories;
     }
 

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Delta.Places;
 using Pipeline.Operations.Inspection;
 using Pipeline.Operations.Options;
 using Pipeline.Transform.Exports;
@@ -61,9 +62,13 @@ public static class ExportJobs
     {
         if (File.Exists(directory) || (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any()))
             throw new PipelineException(FaultKind.Invalid, $"Directory {directory}", "it is there and not empty", "Name another with --to: nothing that is there is written over.");
-        if (lake.Store.LocalPath("") is { } local && $"{directory}/".StartsWith(Path.GetFullPath(local).TrimEnd('/') + "/", StringComparison.Ordinal))
+        if (lake.Store.LocalPath("") is { } local && Holds(local, directory))
             throw new PipelineException(FaultKind.Invalid, $"Directory {directory}", $"it lies in the lake {lake.Store.Location}", "Name one outside of it with --to.");
+        if ((lake.Store as PlacedStore)?.Places.Locations.Values.FirstOrDefault(location => !location.IsBucket && Holds(location.Address, directory)) is { } around)
+            throw new PipelineException(FaultKind.Invalid, $"Directory {directory}", $"it lies in location {around.Name} ({around.Address})", "Name one outside of it with --to.");
     }
+
+    private static bool Holds(string outer, string directory) => $"{directory}/".StartsWith(Path.GetFullPath(outer).TrimEnd('/') + "/", StringComparison.Ordinal);
 
     private static void MakePrivate(string directory)
     {

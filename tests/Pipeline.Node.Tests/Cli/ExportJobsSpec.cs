@@ -84,5 +84,22 @@ public sealed class ExportJobsSpec : IDisposable
         Assert.False(Directory.Exists(Path.Combine(_lake.Directory, "silver", "export")));
     }
 
+    [Fact]
+    public async Task A_location_of_its_tables_is_no_place_for_it()
+    {
+        await _lake.AppendAsync(TableId.Silver("users"), "Ada");
+        var (config, place) = (Path.Combine(_directory, "pipeline.conf"), Path.Combine(_directory, "place"));
+        await File.WriteAllTextAsync(config, $$"""
+            include "{{Config}}"
+            pipeline.locations { streaming { location = "{{place}}" } }
+            """, TestContext.Current.CancellationToken);
+
+        var run = await NodeRun.OfAsync("export-jobs", "--lake", _lake.Directory, "--config", config, "--to", Path.Combine(place, "export"), "-o", "json");
+
+        Assert.Equal(ExitCode.Failed, run.ExitCode);
+        Assert.Contains($"it lies in location streaming ({place})", run.Messages, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(place));
+    }
+
     private Task<NodeRun> ExportAsync(string to) => NodeRun.OfAsync("export-jobs", "--lake", _lake.Directory, "--config", Config, "--to", to, "-o", "json");
 }
