@@ -71,7 +71,7 @@ public sealed class AwsCredentialsSpec : IDisposable
         Assert.Equal("key-1", (await credentials.GetAsync("EMR cluster j-1", Cancel)).AccessKey);
         server.Refusal = null;
 
-        while ((await credentials.GetAsync("EMR cluster j-1", Cancel)).AccessKey == "key-1") await Task.Delay(20, Cancel);
+        await CredentialServer.UntilRenewedAsync(async cancel => (await credentials.GetAsync("EMR cluster j-1", cancel)).AccessKey != "key-1", Cancel);
     }
 
     [Theory]
@@ -144,7 +144,7 @@ public sealed class AwsCredentialsSpec : IDisposable
         var (first, _) = await FoundAsync();
         server.Holds = TimeSpan.FromHours(1);
         Assert.StartsWith("key-", first, StringComparison.Ordinal);
-        while ((await FoundAsync()).Key == first) await Task.Delay(20, Cancel);
+        await CredentialServer.UntilRenewedAsync(async _ => (await FoundAsync()).Key != first, Cancel);
     }
 
     [Fact]

@@ -23,6 +23,8 @@ public sealed class CredentialServer : IAsyncDisposable
     private const string MetadataToken = "metadata-token";
     private const string MetadataPath = "/latest/meta-data/iam/security-credentials";
 
+    private static readonly TimeSpan RenewedWithin = TimeSpan.FromMinutes(3);
+
     private readonly WebApplication _web;
     private int _given;
 
@@ -55,6 +57,22 @@ public sealed class CredentialServer : IAsyncDisposable
         await server._web.StartAsync(cancellationToken);
         server.Url = new Uri(server._web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         return server;
+    }
+
+    /// <summary>Asks for credentials until others are had: who renews them does it beside those who ask, and tells nobody.</summary>
+    /// <exception cref="TimeoutException">They are still the same.</exception>
+    public static async Task UntilRenewedAsync(Func<CancellationToken, Task<bool>> isRenewed, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(RenewedWithin);
+        try
+        {
+            while (!await isRenewed(deadline.Token)) await Task.Delay(TimeSpan.FromMilliseconds(20), deadline.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The credentials were still the same after {RenewedWithin}.", e);
+        }
     }
 
     public ValueTask DisposeAsync() => _web.DisposeAsync();

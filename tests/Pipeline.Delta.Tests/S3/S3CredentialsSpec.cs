@@ -51,7 +51,11 @@ public sealed class S3CredentialsSpec : IDisposable
 
         (giver.Refusal, giver.Holds) = (null, TimeSpan.FromMinutes(10));
         Assert.Null(await store.TryGetAsync("a", Cancel));
-        while (bucket.Proxy.Requests.All(request => request.SessionToken == "token-1")) await store.TryGetAsync("a", Cancel);
+        await CredentialServer.UntilRenewedAsync(async cancel =>
+        {
+            await store.TryGetAsync("a", cancel);
+            return bucket.Proxy.Requests.Any(request => request.SessionToken != "token-1");
+        }, Cancel);
 
         Assert.All(bucket.Proxy.Requests, request => Assert.StartsWith("token-", request.SessionToken, StringComparison.Ordinal));
     }
