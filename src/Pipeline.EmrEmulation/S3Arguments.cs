@@ -7,20 +7,22 @@ namespace Pipeline.EmrEmulation;
 internal sealed class S3Arguments
 {
     private readonly Option<Uri?> _endpoint = new("--s3-endpoint") { Description = "An S3 other than Amazon's, for s3://." };
+    private readonly Option<bool> _pathStyle = new("--s3-path-style") { Description = "Buckets are in the path and not in the name of the host." };
     private readonly Option<string?> _region = new("--s3-region") { Description = "Where the buckets are." };
 
     public void AddTo(Command command)
     {
         command.Options.Add(_endpoint);
+        command.Options.Add(_pathStyle);
         command.Options.Add(_region);
     }
 
     public S3Options Of(ParseResult parsed)
     {
-        var endpoint = parsed.GetValue(_endpoint);
-        var options = new S3Options { Endpoint = endpoint, PathStyle = endpoint is not null };
+        var options = new S3Options { Endpoint = parsed.GetValue(_endpoint), PathStyle = parsed.GetValue(_pathStyle) };
         return parsed.GetValue(_region) is { } region ? options with { Region = region } : options;
     }
 
-    public static IEnumerable<string> From(S3Options options) => ["--s3-region", options.Region, .. options.Endpoint is { } endpoint ? ["--s3-endpoint", endpoint.ToString()] : Array.Empty<string>()];
+    public static IEnumerable<string> From(S3Options options) =>
+        ["--s3-region", options.Region, .. options.Endpoint is { } endpoint ? ["--s3-endpoint", endpoint.ToString()] : Array.Empty<string>(), .. options.PathStyle ? ["--s3-path-style"] : Array.Empty<string>()];
 }

@@ -60,7 +60,7 @@ internal sealed class EmulatedEmr : IAsyncDisposable
     public static async Task<EmulatedEmr> StartAsync(string directory, S3Options? s3, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
     {
         var state = Directory.CreateDirectory(Path.Combine(directory, "emr")).FullName;
-        var (process, announced) = await FindAsync(state, cancellationToken) ?? await StartProcessAsync(state, s3, port: 0, cancellationToken);
+        var (process, announced) = await FindAsync(state, s3, cancellationToken) ?? await StartProcessAsync(state, s3, port: 0, cancellationToken);
         var emulation = new EmulatedEmr(state, s3, process, announced, logs.CreateLogger<EmulatedEmr>(), time);
         emulation._supervision = Background.FailureAsync(emulation.SuperviseAsync, emulation._stopping.Token);
         return emulation;
@@ -120,26 +120,26 @@ internal sealed class EmulatedEmr : IAsyncDisposable
         }
     }
 
-    private static IEnumerable<string> ArgumentsOf(S3Options? s3)
+    internal static IEnumerable<string> ArgumentsOf(S3Options? s3)
     {
         if (s3 is null) return [];
-        return ["--s3-region", s3.Region, .. s3.Endpoint is { } endpoint ? ["--s3-endpoint", endpoint.ToString()] : Array.Empty<string>()];
+        return ["--s3-region", s3.Region, .. s3.Endpoint is { } endpoint ? ["--s3-endpoint", endpoint.ToString()] : Array.Empty<string>(), .. s3.PathStyle ? ["--s3-path-style"] : Array.Empty<string>()];
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>The one that a demo before has left in this directory; null: it has ended.</summary>
-    private static async Task<(Process Process, Announced Announced)?> FindAsync(string state, CancellationToken cancellationToken)
+    /// <summary>The one that a demo before has left in this directory; null: it has ended, or reaches its buckets otherwise and is ended here.</summary>
+    private static async Task<(Process Process, Announced Announced)?> FindAsync(string state, S3Options? s3, CancellationToken cancellationToken)
     {
         var file = Path.Combine(state, Announcement);
         if (!File.Exists(file)) return null;
         var announced = Announced.Read(await File.ReadAllTextAsync(file, cancellationToken));
-        if (!IsServing(announced.Process, state)) return null;
+        if (CommandOf(announced.Process) is not { } command || !IsServing(command, state)) return null;
         try
         {
             var process = Process.GetProcessById(announced.Process);
-            if (await IsReachedAsync(announced.Url, cancellationToken)) return (process, announced);
-            process.Kill();
+            if (IsTold(command, s3) && await IsReachedAsync(announced.Url, cancellationToken)) return (process, announced);
+            process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync(cancellationToken);
             return null;
         }
@@ -151,16 +151,21 @@ internal sealed class EmulatedEmr : IAsyncDisposable
     }
 
     /// <summary>Whether the process is one on this directory: ids are used again.</summary>
-    private static bool IsServing(int process, string state)
+    private static bool IsServing(IReadOnlyList<string> command, string state) => command.Contains("serve", StringComparer.Ordinal) && command.Contains(state, StringComparer.Ordinal);
+
+    /// <summary>Whether it was started to reach buckets so; what says it stands last.</summary>
+    internal static bool IsTold(IReadOnlyList<string> command, S3Options? s3) => command.SkipWhile(argument => !argument.StartsWith("--s3-", StringComparison.Ordinal)).SequenceEqual(ArgumentsOf(s3), StringComparer.Ordinal);
+
+    /// <summary>What a process was started with; null: it has ended.</summary>
+    private static string[]? CommandOf(int process)
     {
         try
         {
-            var arguments = File.ReadAllText($"/proc/{Text(process)}/cmdline").Split('\0');
-            return arguments.Contains("serve", StringComparer.Ordinal) && arguments.Contains(state, StringComparer.Ordinal);
+            return File.ReadAllText($"/proc/{Text(process)}/cmdline").TrimEnd('\0').Split('\0');
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return false;
+            return null;
         }
     }
 
