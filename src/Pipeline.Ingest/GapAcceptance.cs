@@ -153,8 +153,8 @@ public static class GapAcceptance
             ReadVersion = snapshot.Version,
             Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
             Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, from.TryGetValue(pair.Key, out var at) ? at : pair.Value.IsSnapshot ? 0 : snapshot.Position(pair.Key)!.Value))],
-            // Time goes on; a note of the source is of the records that are there no more.
-            Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, from.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null, Last = null } : snapshot.Marks(pair.Key)))],
+            // What goes with a place is of the records that are there no more, and so is their time: with it, older ones would beat later ones of another split.
+            Marks = [.. splits.Where(pair => !from.ContainsKey(pair.Key)).SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, snapshot.Marks(pair.Key)))],
             Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (Behind(pair.Value, gaps.FirstOrDefault(gap => gap.Split == pair.Key)) with { Epoch = epoch }).Write()))
                 .Concat(gaps.Select(gap => KeyValuePair.Create<string, string?>(SplitHalt.KeyOf(gap.Split), null))).ToImmutableDictionary(StringComparer.Ordinal),
             Parameters = ParametersOf(gaps[0].Split, gaps[0].Range.From, gaps[0].Range.To).Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),

@@ -75,8 +75,8 @@ public static class TableTurns
             ReadVersion = snapshot.Version,
             Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
             Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, meant.TryGetValue(pair.Key, out var part) ? part.From : snapshot.Position(pair.Key)!.Value))],
-            // Time goes on; what was last and whose it was is of where the split was left.
-            Marks = [.. splits.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, meant.ContainsKey(pair.Key) ? snapshot.Marks(pair.Key) with { Note = null, Last = null } : snapshot.Marks(pair.Key)))],
+            // What goes with a place is of where the split was left. Nor does time go on: records that are read again would all be of the greatest time that there was, and beat later ones of another split.
+            Marks = [.. splits.Where(pair => !meant.ContainsKey(pair.Key)).SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, snapshot.Marks(pair.Key)))],
             Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))
                 .Concat(splits.Select(pair => KeyValuePair.Create(SplitTurn.KeyOf(pair.Key), meant.TryGetValue(pair.Key, out var part) && part.To is { } to
                     ? new SplitTurn(epoch, to, snapshot.Position(pair.Key)!.Value, snapshot.Marks(pair.Key)).Write() : null))).ToImmutableDictionary(StringComparer.Ordinal),
