@@ -25,30 +25,36 @@ public sealed class TableTurnsSpec : IDisposable
 
     public void Dispose() => _oracle.Dispose();
 
-    /// <param name="cutAt">How far a reader had come in the part when it was cut off.</param>
+    /// <param name="cutAt">How far a reader had come when it was cut off: in the part, or beyond it, as one that knows of no end.</param>
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(5)]
+    [InlineData(7)]
+    [InlineData(10)]
+    [InlineData(11)]
     public async Task A_part_is_read_again_and_its_split_goes_on_where_it_was_left_wherever_it_was_cut_off(long cutAt)
     {
         await GivenReadAsync();
         await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], TimeProvider.System, Cancel);
         if (cutAt > 2) await CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(_split, 1, 2, cutAt)] });
+        // What that one read behind where the split was left.
+        if (cutAt > 10) _system.AppendRows(_split, "orders", (int)cutAt - 10);
 
         await using (var node = await StartAsync())
         {
-            await UntilAsync(snapshot => snapshot.Position(_split) == 10);
-            _system.AppendRows(_split, "orders", 2);
+            await UntilAsync(snapshot => snapshot.Position(_split) == Math.Max(10, cutAt) && SplitTurn.Of(snapshot.Metadata.Configuration).Count == 0);
+            _system.AppendRows(_split, "orders", 12 - (int)Math.Max(10, cutAt));
             _system.AppendRows(_other, "orders", 2);
             await UntilAsync(snapshot => snapshot.Position(_split) == 12 && snapshot.Position(_other) == 6);
         }
 
         var table = await UntilAsync(_ => true);
-        string[] again = [.. Enumerable.Range((int)cutAt, 5 - (int)cutAt).Select(position => $"orders/0:{position} 1"), "orders/0:10 1", "orders/0:11 1", "orders/1:4 1", "orders/1:5 1"];
+        var (left, behind) = (Math.Max(0, 5 - (int)cutAt), (int)Math.Max(10, cutAt));
+        string[] again = [.. Enumerable.Range((int)cutAt, left).Concat(Enumerable.Range(behind, 12 - behind)).Select(position => $"orders/0:{position} 1"), "orders/1:4 1", "orders/1:5 1"];
         Assert.Equal(again.Order(StringComparer.Ordinal), (await _oracle.ColumnAsync(Orders, "id || ' ' || coalesce(_epoch, 0)")).Where(row => row.EndsWith(" 1", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.Empty(SplitTurn.Of(table.Metadata.Configuration));
-        Assert.Equal(14 + (5 - cutAt) + 4, table.RowCount);
+        Assert.Equal(14 + again.Length, table.RowCount);
     }
 
     [Fact]
@@ -93,6 +99,19 @@ public sealed class TableTurnsSpec : IDisposable
         Assert.Equal(default, begun.Marks(_split));
         Assert.Equal((11, new SplitMarks(OrderTime: 5, Note: 70, Last: 10)), (ended.Position(_split), ended.Marks(_split)));
         Assert.Null(TableTurns.ToEnd(ended, [new Split(_split, ["orders"])]));
+    }
+
+    [Fact]
+    public async Task A_note_of_the_part_is_none_of_a_place_that_had_none()
+    {
+        await GivenReadAsync();
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], TimeProvider.System, Cancel);
+        await CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(_split, 1, 2, 5)], Marks = [.. SplitHistory.MarksOf(_split, 1, new SplitMarks(Note: 40))] });
+
+        await CommitAsync(TableTurns.ToEnd(await UntilAsync(_ => true), [new Split(_split, ["orders"])])!);
+
+        var ended = await UntilAsync(_ => true);
+        Assert.Equal((10, default), (ended.Position(_split), ended.Marks(_split)));
     }
 
     [Fact]
@@ -170,9 +189,13 @@ public sealed class TableTurnsSpec : IDisposable
 
     private async Task<Snapshot> UntilAsync(Func<Snapshot, bool> isReached)
     {
+        var since = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            if ((await _oracle.Lake.TryOpenAsync(Orders, Cancel))?.Current is { } snapshot && isReached(snapshot)) return snapshot;
+            var last = (await _oracle.Lake.TryOpenAsync(Orders, Cancel))?.Current;
+            if (last is not null && isReached(last)) return last;
+            Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMinutes(4), last is null ? "The table is not there"
+                : $"The splits are at {last.Position(_split)} and {last.Position(_other)} in epoch {last.Histories.Newest?.Epoch}, with {last.RowCount} rows and turns {string.Join(", ", SplitTurn.Of(last.Metadata.Configuration))}");
             await Task.Delay(20, Cancel);
         }
     }
