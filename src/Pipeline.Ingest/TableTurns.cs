@@ -28,9 +28,9 @@ public static class TableTurns
         if (snapshot?.Histories.Newest is not { } newest) return Refusal(FaultKind.Missing, "nothing of it has been read yet", "Start a node that reads it: it begins at the beginning.");
         var splits = SplitsOf(snapshot);
         if (splits.Exists(split => split.Value.IsSnapshot)) return Refusal(FaultKind.Invalid, "its changes are captured: a place in their log is no part of the table", "Read all of it again: --full.");
-        if (parts.Count == 0) return Refusal(FaultKind.Invalid, "nothing of what was read lies there", "Look with './pipeline show' how far it has been read, and name a part before that.");
         if (SplitTurn.Of(snapshot.Metadata.Configuration).FirstOrDefault(turn => turn.Value.Epoch == newest.Epoch) is { Value: { } running } other)
             return Refusal(FaultKind.Invalid, $"split {other.Key} is being read again up to {running.To} already, and has come to {snapshot.Position(other.Key)}", "Wait until that is done, or read all of it again: --full.");
+        if (parts.Count == 0) return Refusal(FaultKind.Invalid, "nothing of what was read lies there", "Look with './pipeline show' how far it has been read, and name a part before that.");
         foreach (var part in parts)
         {
             if (!splits.Exists(split => split.Key == part.Split)) return Refusal(FaultKind.Invalid, $"split {part.Split} is none that it reads now", "Plan it again: the source has other splits now.");

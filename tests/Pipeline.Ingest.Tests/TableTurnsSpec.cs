@@ -154,6 +154,8 @@ public sealed class TableTurnsSpec : IDisposable
         var refused = await Assert.ThrowsAsync<PipelineException>(() => TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_other, 1, 2)], TimeProvider.System, Cancel));
 
         Assert.Contains("is being read again up to 5 already", refused.Cause, StringComparison.Ordinal);
+        // Also one in which nothing lies of what has been read of that part until now.
+        Assert.Contains("is being read again up to 5 already", TableTurns.RefusalOf(await UntilAsync(_ => true), Orders, [])!.Cause, StringComparison.Ordinal);
     }
 
     [Fact]
