@@ -42,6 +42,21 @@ internal static class OrderMarks
         return false;
     }
 
+    /// <summary>Whether the order itself has had the operation committed: between what began it and what began or ended another.</summary>
+    public static async ValueTask<bool> HasDoneAsync(DeltaTable table, Order order, string operation, CancellationToken cancellationToken)
+    {
+        var isBehind = false;
+        await foreach (var (_, info) in table.HistoryAsync(cancellationToken))
+        {
+            if (info?.Operation == operation) isBehind = true;
+            if (info?.Operation != Operation) continue;
+            if (info.OperationParameters.GetValueOrDefault(IdParameter) != order.Id) isBehind = false;
+            else if (isBehind) return true;
+        }
+
+        return false;
+    }
+
     private static async Task MoveAsync(DeltaTable table, Order order, string appId, TimeProvider time, CancellationToken cancellationToken) => await Races.RunAsync(time, async cancel =>
     {
         var snapshot = await table.RefreshAsync(cancel);

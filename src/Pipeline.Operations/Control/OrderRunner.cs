@@ -37,7 +37,10 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
     {
         var id = order.Target.Table!;
         var table = await lake.TryOpenAsync(id, cancellationToken);
-        if (OrderAims.IsDone(order, table?.Current)) return (OrderOutcome.Done, null);
+        if (OrderAims.IsDone(order, table?.Current))
+            // An earlier release passes a part by, and does what was ordered behind it: then the number alone says nothing.
+            return order.Kind != OrderKind.BackfillPart || table!.Current.Position(Order.DoneAppId) == order.Number || await OrderMarks.HasDoneAsync(table, order, GapAcceptance.BackfillOperation, cancellationToken)
+                ? (OrderOutcome.Done, null) : (OrderOutcome.Refused, "another order came first: plan it again");
         var isBegun = table is not null && await OrderMarks.IsBegunAsync(table, order, cancellationToken);
         if (OrderAims.MovedSince(order.Aim, table?.Current) is { } moved)
         {

@@ -41,6 +41,28 @@ public sealed class OrderRunnerSpec : IOrderWork
         Assert.Equal(1, _backfills);
     }
 
+    /// <param name="isBegun">Whether somebody had begun the part before another order was done.</param>
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task A_part_that_an_earlier_release_passed_by_is_not_told_as_done_unless_it_is(bool isBegun, bool isDone)
+    {
+        _isCutOffBefore = !isDone;
+        var table = await _lake.OpenOrCreateAsync(Users, new Schema([new Field("id", Int64Type.Default, nullable: true)], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
+        var part = new Order("o1", 1, OrderKind.BackfillPart, ControlTarget.Of(Users), OrderAims.Of(table.Current, []) with { Parts = [new SplitPart(new SplitId("app", "users"), 1, 2)] }, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
+        var all = new Order("o2", 2, OrderKind.Backfill, ControlTarget.Of(Users), Aim: null, Value: null, "ben", DateTimeOffset.UnixEpoch, "all of it");
+        var runner = new OrderRunner(_lake, this, TimeProvider.System);
+        if (isBegun) await Assert.ThrowsAsync<PipelineException>(async () => await runner.RunAsync(part, Cancel));
+        _hasDied = true;
+        Assert.Equal((OrderOutcome.Done, null), await runner.RunAsync(all, Cancel));
+
+        var (outcome, detail) = await runner.RunAsync(part, Cancel);
+
+        Assert.Equal(isDone ? (OrderOutcome.Done, null) : (OrderOutcome.Refused, "another order came first: plan it again"), (outcome, detail));
+        Assert.Equal(isDone ? 2 : 1, _backfills);
+    }
+
     public async ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken)
     {
         if (_isCutOffBefore && !_hasDied) Die();
