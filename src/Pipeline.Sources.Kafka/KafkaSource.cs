@@ -132,7 +132,7 @@ internal sealed class KafkaSource : IRedriveSource, IPartSource
             throw new PipelineException(FaultKind.Invalid, $"Source {Name}, table {table}", "records of a topic that are read again are newer than all before, and those behind an end would be older than they are", "Leave --to away: all is read again from there on, in its order.");
         var topic = await TopicAsync(options, cancellationToken);
         using var lease = await _topics.LeaseAsync(cancellationToken);
-        TopicPartition[] asked = [.. Enumerable.Range(0, topic.Partitions).Where(place.IsAbout).Select(partition => new TopicPartition(topic.Name, partition))];
+        TopicPartition[] asked = [.. Enumerable.Range(0, topic.Partitions).Select(partition => new TopicPartition(topic.Name, partition))];
         var (beginnings, ends, timed) = await Blocking.RunAsync(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken), EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken),
             place.At is { } at ? EndQuestion.AskForTime(lease, asked, at, _options.RequestTimeout, cancellationToken) : null), cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();

@@ -9,22 +9,27 @@ public sealed class OffsetPlaceSpec
         [(new SplitId("events", "clicks/0"), 0, 10, 100, 40), (new SplitId("events", "clicks/1"), 1, 0, 50, null)];
 
     [Fact]
-    public void Offsets_are_those_of_the_partitions_that_are_named()
-    {
-        var place = OffsetPlace.Parse("0:20", "Topic");
+    public void An_offset_is_one_of_the_only_partition() =>
+        Assert.Equal([new SplitPart(Partitions[0].Split, 20)], OffsetPlace.Parse("0:20", "Topic").PartsOf("Topic", Partitions[..1]));
 
-        Assert.Equal((true, false), (place.IsAbout(0), place.IsAbout(1)));
-        Assert.Equal([new SplitPart(Partitions[0].Split, 20)], place.PartsOf("Topic", Partitions[..1]));
-        Assert.Equal([new SplitPart(Partitions[0].Split, 20), new SplitPart(Partitions[1].Split, 7)], OffsetPlace.Parse("0:20,1:7", "Topic").PartsOf("Topic", Partitions));
+    [Theory]
+    [InlineData("0:20")]
+    [InlineData("0:20,1:7")]
+    public void Offsets_of_a_topic_with_several_partitions_are_refused_and_a_time_is_the_way(string text)
+    {
+        var refused = Assert.Throws<PipelineException>(() => OffsetPlace.Parse(text, "Topic").PartsOf("Topic", Partitions));
+
+        Assert.Contains("it has 2 partitions", refused.Cause, StringComparison.Ordinal);
+        Assert.Contains("Begin at a time", refused.NextStep, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_time_is_an_offset_of_each_partition_that_has_records_of_it_or_later()
+    public void A_time_is_an_offset_of_each_partition_behind_the_last_where_no_record_is_of_it_or_later()
     {
         var place = OffsetPlace.Parse("2026-11-30T08:00:00Z", "Topic");
 
         Assert.Equal(new DateTimeOffset(2026, 11, 30, 8, 0, 0, TimeSpan.Zero), place.At);
-        Assert.Equal([new SplitPart(Partitions[0].Split, 40)], place.PartsOf("Topic", Partitions));
+        Assert.Equal([new SplitPart(Partitions[0].Split, 40), new SplitPart(Partitions[1].Split, 50)], place.PartsOf("Topic", Partitions));
     }
 
     [Theory]
@@ -36,7 +41,7 @@ public sealed class OffsetPlaceSpec
     [InlineData("2:1", "it has no partition 2")]
     public void What_is_none_is_refused(string text, string cause)
     {
-        var refused = Assert.Throws<PipelineException>(() => OffsetPlace.Parse(text, "Topic").PartsOf("Topic", Partitions));
+        var refused = Assert.Throws<PipelineException>(() => OffsetPlace.Parse(text, "Topic").PartsOf("Topic", Partitions[..1]));
 
         Assert.Contains(cause, refused.Cause, StringComparison.Ordinal);
         Assert.NotEmpty(refused.NextStep);
