@@ -15,8 +15,10 @@ public static class WatermarkPlace
     public static long Parse(string text, bool isTimestamp, bool hasZone, string thing)
     {
         if (!isTimestamp) return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : throw Wrong("is no whole number, and its watermark is one", "Write a value of the watermark column: 41000.");
-        if (DateTime.TryParseExact(text, Wall, CultureInfo.InvariantCulture, DateTimeStyles.None, out var wall)) return Micros(new DateTimeOffset(wall, TimeSpan.Zero));
-        if (DateTimeOffset.TryParseExact(text, Zoned, CultureInfo.InvariantCulture, DateTimeStyles.None, out var moment))
+        // As this product and databases print it.
+        var time = text.Length > 10 && text[10] == ' ' ? $"{text[..10]}T{text[11..]}" : text;
+        if (DateTime.TryParseExact(time, Wall, CultureInfo.InvariantCulture, DateTimeStyles.None, out var wall)) return Micros(new DateTimeOffset(wall, TimeSpan.Zero));
+        if (DateTimeOffset.TryParseExact(time, Zoned, CultureInfo.InvariantCulture, DateTimeStyles.None, out var moment))
             return hasZone ? Micros(moment) : throw Wrong("has an offset, and the times of its watermark have none", "Write it as it stands in the watermark column: 2026-11-30T08:00:00.");
         throw Wrong("is no time, and its watermark is one", $"Write 2026-11-30 or 2026-11-30T08:00:00{(hasZone ? "Z; without an offset it is of UTC" : "")}.");
 

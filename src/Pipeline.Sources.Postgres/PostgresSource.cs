@@ -168,7 +168,8 @@ internal sealed class PostgresSource : IRemovableSource, IPartSource
         var watermark = WatermarkColumn.Find(described, _tables.OptionsOf(table).Watermark, thing);
         return [new SplitPart(WatermarkSplit.Of(Name, table, described.Oid).Id, PositionOf(from), to is null ? null : PositionOf(to))];
 
-        long PositionOf(string text) => Math.Max(WatermarkPlace.Parse(text, watermark.IsTimestamp, watermark.HasZone, thing), watermark.Beginning);
+        long PositionOf(string text) => WatermarkPlace.Parse(text, watermark.IsTimestamp, watermark.HasZone, thing) is var position && position >= watermark.Beginning ? position
+            : throw new PipelineException(FaultKind.Invalid, thing, $"'{text}' is before 1970, and rows of such times have no order among each other", "Read all of it again: --full; or begin at 1970-01-01, which has all of them with it.");
     }
 
     public ValueTask DisposeAsync()

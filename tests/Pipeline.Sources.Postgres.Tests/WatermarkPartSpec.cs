@@ -37,6 +37,19 @@ public sealed class WatermarkPartSpec(PostgresServer server) : PostgresSpec
     }
 
     [Fact]
+    public async Task One_that_begins_before_the_times_that_have_an_order_is_refused_and_says_how_those_rows_come()
+    {
+        await using var database = await CreateAsync();
+        await using var source = TestDatabase.Open(database.Options(TestDatabase.Table("items", "at")));
+
+        var refused = await Assert.ThrowsAsync<PipelineException>(async () => await source.LocateAsync("items", "1969-12-31", null, Cancel));
+
+        Assert.Contains("'1969-12-31' is before 1970", refused.Cause, StringComparison.Ordinal);
+        Assert.Contains("--full", refused.NextStep, StringComparison.Ordinal);
+        Assert.Equal(0, Assert.Single(await source.LocateAsync("items", "1970-01-01", null, Cancel)).From);
+    }
+
+    [Fact]
     public async Task A_captured_table_has_none()
     {
         await using var database = await CreateAsync();
