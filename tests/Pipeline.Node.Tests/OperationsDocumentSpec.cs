@@ -68,7 +68,7 @@ public sealed partial class OperationsDocumentSpec : IDisposable
         ("trigger", "trigger silver/users --reason a-test", Well),
         ("schedule silver/users '30 3 * * * Europe/Berlin'", "schedule silver/users '30 3 * * * Europe/Berlin' --reason a-test", Well),
         ("backfill bronze/app/users --full", "backfill bronze/app/users --full --reason a-test", Well),
-        ("backfill bronze/events/clicks --from 0:100,1:200", "backfill bronze/events/clicks --from 0:0 --reason a-test", Well),
+        ("backfill bronze/events/clicks --from 2026-11-01", "backfill bronze/events/clicks --from 2020-01-01 --reason a-test", Well),
         ("cluster leave", "cluster leave 127.0.0.1:1 --reason a-test", Well),
         ("cluster down", "cluster down 127.0.0.1:1 --reason a-test", Well),
         ("compact", "compact", Well),

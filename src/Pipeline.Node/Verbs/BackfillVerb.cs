@@ -17,11 +17,12 @@ internal sealed class BackfillVerb : ChangeVerb
     {
         _target = Add(TargetArgument.Create("A Bronze table."));
         _full = Add(new Option<bool>("--full") { Description = "All that the source has." });
-        _from = Add(new Option<string?>("--from") { Description = "Where a part begins: a value of the watermark (41000, 2026-11-30T08:00:00Z); of a topic a time, or offsets (0:100,1:200).", HelpName = "PLACE" });
+        _from = Add(new Option<string?>("--from") { Description = "Where a part begins: a value of the watermark (41000, 2026-11-30T08:00:00Z); of a topic a time, or, where it has one partition, an offset (0:100).", HelpName = "PLACE" });
         _to = Add(new Option<string?>("--to") { Description = "Where it ends, which is not of it. None: all from there on. Topics have no such end.", HelpName = "PLACE" });
     }
 
-    protected override ControlCommand CommandOf(ParseResult parsed) => new(ControlVerb.Backfill, parsed.GetRequiredValue(_target), parsed.GetValue(_from) is { } from ? new BackfillRange(from, parsed.GetValue(_to)).ToString() : null);
+    protected override ControlCommand CommandOf(ParseResult parsed) => parsed.GetValue(_from) is { } from
+        ? new ControlCommand(ControlVerb.BackfillPart, parsed.GetRequiredValue(_target), new BackfillRange(from, parsed.GetValue(_to)).ToString()) : new ControlCommand(ControlVerb.Backfill, parsed.GetRequiredValue(_target));
 
     protected override async Task<int> RunAsync(Invocation invocation, ParseResult parsed, CancellationToken cancellationToken)
     {

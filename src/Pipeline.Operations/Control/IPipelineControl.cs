@@ -36,6 +36,9 @@ public enum ControlVerb
 
     /// <summary>Has a node's log tell more or less, for as long as is said.</summary>
     LogLevel,
+
+    /// <summary>Has a part of a table read again. A verb of its own: a release that does not know it refuses its plans, and has not all of the table read again.</summary>
+    BackfillPart,
 }
 
 /// <param name="Value">What goes with the verb, e.g. the times of a schedule, or the part of a table that is read again; null: nothing does.</param>
@@ -43,7 +46,7 @@ public sealed record ControlCommand(ControlVerb Verb, ControlTarget Target, stri
 
 /// <summary>What a command will change of one thing.</summary>
 /// <param name="Thing">A table, a source or a node.</param>
-/// <param name="Change">In one word: <c>pauses</c>, <c>resumes</c>, <c>stays-paused</c>, <c>runs</c>, <c>is-cancelled</c>, <c>restarts</c>, <c>leaves</c>, <c>is-given-up</c>, <c>is-rebuilt</c>, <c>gives-up</c>, <c>is-read-again</c>, <c>is-scheduled</c>, <c>tells</c>.</param>
+/// <param name="Change">In one word: <c>pauses</c>, <c>resumes</c>, <c>stays-paused</c>, <c>runs</c>, <c>is-cancelled</c>, <c>restarts</c>, <c>leaves</c>, <c>is-given-up</c>, <c>is-rebuilt</c>, <c>gives-up</c>, <c>is-read-again</c>, <c>goes-on</c>, <c>is-scheduled</c>, <c>tells</c>.</param>
 /// <param name="By">What has it so: the split that two tables share, the source that is paused; the positions; null: the command itself.</param>
 public sealed record ControlChange(string Thing, string Change, string? By = null);
 

@@ -141,7 +141,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     {
         scope.Require(command);
         if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
-        if (RangeOf(command) is { } range) BackfillRange.Parse(range);
+        if (command.Verb == ControlVerb.BackfillPart) BackfillRange.Parse(command.Value ?? "");
         if (command.Verb == ControlVerb.LogLevel) LogOrder.Parse(command.Value);
     }
 
@@ -164,7 +164,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     private async ValueTask<(OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(ControlCommand command, ControlState state, CancellationToken cancellationToken)
     {
-        if (RangeOf(command) is { } range) return await LookAsync(command.Target.Table!, BackfillRange.Parse(range), cancellationToken);
+        if (command.Verb == ControlVerb.BackfillPart) return await LookAsync(command.Target.Table!, BackfillRange.Parse(command.Value!), cancellationToken);
         if (command.Verb < ControlVerb.Trigger || await SnapshotAsync(command.Target, cancellationToken) is not { } snapshot) return (null, ChangesOf(command, state));
         if (command.Verb != ControlVerb.AcceptGap) return (OrderAims.Of(snapshot, []), ChangesOf(command, state));
         var gaps = await findGaps(command.Target.Table!, cancellationToken);
@@ -176,10 +176,14 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         if (Locate is not { } locate) throw new PipelineException(FaultKind.Invalid, $"Table {table}", "its source cannot be asked from here where the part lies", "Plan it with './pipeline backfill', or through a node.");
         var snapshot = await SnapshotAsync(ControlTarget.Of(table), cancellationToken);
         if (snapshot is null && TableTurns.RefusalOf(snapshot, table, []) is { } missing) throw missing;
+        var located = await locate(table, range, cancellationToken);
         // What lies behind where it has come to is read anyway.
-        var parts = (await locate(table, range, cancellationToken)).Where(part => !(part.From >= snapshot!.Position(part.Split))).ToList();
+        var parts = located.Where(part => !(part.From >= snapshot!.Position(part.Split))).ToList();
         if (TableTurns.RefusalOf(snapshot, table, parts) is { } refusal) throw refusal;
-        return (OrderAims.Of(snapshot!, []) with { Parts = parts }, [.. parts.Select(part => new ControlChange(part.Split.ToString(), "is-read-again", part.Range))]);
+        var others = located.Except(parts).Select(part => (part.Split, part.From, At: snapshot!.Position(part.Split)!.Value)).ToList();
+        foreach (var (split, from, at) in others.Where(other => other.From > other.At))
+            throw new PipelineException(FaultKind.Invalid, $"Table {table}", $"split {split} has been read up to {at}, and the part begins at {from}: what lies between would beat later records of its keys that do not come again", "Plan it again when that has been read.");
+        return (OrderAims.Of(snapshot!, []) with { Parts = parts }, [.. parts.Select(part => new ControlChange(part.Split.ToString(), "is-read-again", part.Range)), .. others.Select(other => new ControlChange(other.Split.ToString(), "goes-on", $"{other.At}.."))]);
     }
 
     private async ValueTask<Snapshot?> SnapshotAsync(ControlTarget target, CancellationToken cancellationToken) =>
@@ -227,10 +231,7 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
 
     private static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
-    private static OrderKind OrderOf(ControlCommand command) => RangeOf(command) is null ? Enum.Parse<OrderKind>(command.Verb.ToString()) : OrderKind.BackfillPart;
-
-    /// <summary>Of which part of a table a backfill is; null: of all, or it is none.</summary>
-    private static string? RangeOf(ControlCommand command) => command.Verb == ControlVerb.Backfill ? command.Value : null;
+    private static OrderKind OrderOf(ControlCommand command) => Enum.Parse<OrderKind>(command.Verb.ToString());
 
     private static string NameOf(ControlCommand command) => $"{ControlWords.Of(command.Verb)} {command.Target}";
 

@@ -192,7 +192,7 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
             await node.WaitForRowsAsync("silver/parted", 6);
             await execute("UPDATE PARTED SET NOTE = 'b' WHERE ID IN (2, 3, 5)");
             await execute("INSERT INTO PARTED VALUES (7, 'b', TIMESTAMPTZ '2020-01-03 12:00:00+00')");
-            await BackfillAsync(node, bronze, "--from", "2020-01-02", "--to", "2020-01-04T00:00:00Z");
+            await BackfillAsync(node, bronze, "--from", "2020-01-02", "--to", "2020-01-04 00:00:00Z");
         }
 
         await using (var node = await RunningNode.StartAsync(Sub("second"), sources, Lake, behind))
@@ -205,7 +205,7 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
             var history = await NodeRun.OfAsync("history", bronze, "--lake", Lake);
             Assert.Contains(TableTurns.EndOperation, history.Data, StringComparison.Ordinal);
 
-            var plan = await node.Control.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Parse(bronze), "from 2020-01-05"), Cancel);
+            var plan = await node.Control.PlanAsync(new ControlCommand(ControlVerb.BackfillPart, ControlTarget.Parse(bronze), "from 2020-01-05 00:00:00Z"), Cancel);
             Assert.IsType<Applied.Recorded>(await node.Control.ApplyAsync(plan.Id, "anna", "all from there", Cancel));
             await UntilSilverAsync("1a", "2b", "3b", "4a", "5b", "6a", "7b", "8c");
             await HasRowsAsync(node, bronze, 13);

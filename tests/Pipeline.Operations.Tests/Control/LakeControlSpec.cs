@@ -209,17 +209,63 @@ public sealed class LakeControlSpec : IDisposable
         var told = (await EventsOfLake.RunAsync(new EventsOfLakeRequest(DateTimeOffset.UnixEpoch, bronze), _control, Cancel)).Events;
         Assert.Equal("backfill-part from 2026-03-01 to 2026-03-02: they were changed", Assert.Single(told).What);
 
-        Task<Planned> PlanAsync(string part) => _control.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Of(bronze), part), Cancel);
+        Task<Planned> PlanAsync(string part) => _control.PlanAsync(new ControlCommand(ControlVerb.BackfillPart, ControlTarget.Of(bronze), part), Cancel);
+    }
+
+    [Fact]
+    public async Task Splits_that_go_on_where_they_are_are_told_and_one_that_has_not_come_to_the_place_yet_is_waited_for()
+    {
+        var (bronze, read, quiet) = (TableId.Bronze("app", "users"), new SplitId("app", "users/1"), new SplitId("app", "users/2"));
+        var table = await _lake.OpenOrCreateAsync(bronze, new Apache.Arrow.Schema([BronzeColumns.OpField, BronzeColumns.PositionField], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
+        var properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(read), new SplitHistory(0, "a").Write()).Add(SplitHistory.KeyOf(quiet), new SplitHistory(0, "a").Write());
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(read, null, 100), new TxnMove(quiet, null, 39)], Properties = properties }, Cancel));
+        using var control = new LakeControl(_lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time) { Locate = (_, _, _) => Task.FromResult<IReadOnlyList<SplitPart>>([new SplitPart(read, 10), new SplitPart(quiet, 40)]) };
+
+        var behind = await Assert.ThrowsAsync<PipelineException>(() => PlanAsync());
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(quiet, 39, 40)] }, Cancel));
+        var plan = await PlanAsync();
+
+        Assert.Contains("split app/users/2 has been read up to 39, and the part begins at 40", behind.Cause, StringComparison.Ordinal);
+        Assert.Equal([new ControlChange("app/users/1", "is-read-again", "10.."), new ControlChange("app/users/2", "goes-on", "40..")], plan.Changes);
+
+        Task<Planned> PlanAsync() => control.PlanAsync(new ControlCommand(ControlVerb.BackfillPart, ControlTarget.Of(bronze), "from 2026-03-01 08:00:00Z"), Cancel);
+    }
+
+    [Fact]
+    public async Task A_part_has_a_verb_of_its_own_by_which_an_earlier_release_knows_that_it_does_not_know_it()
+    {
+        var refused = await Assert.ThrowsAsync<PipelineException>(() => _control.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Parse("bronze/app/users"), "from 10"), Cancel));
+
+        Assert.Contains("that is backfill-part", refused.Cause, StringComparison.Ordinal);
+        // As this release finds one of a later one.
+        var (part, id) = (new ControlCommand(ControlVerb.BackfillPart, ControlTarget.Parse("bronze/app/users"), "from 10"), new string('a', 32));
+        var written = System.Text.Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(new ControlPlan(id, part, Standing: null, Aim: null).Write()));
+        var later = System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.UTF8.GetBytes(written.Replace("backfill-part", "backfill-later", StringComparison.Ordinal)));
+        Assert.Contains("\"backfill-part\"", written, StringComparison.Ordinal);
+        Assert.Equal(ControlRefusal.UnknownPlan, Assert.IsType<Applied.Refused>(await _control.ApplyAsync(later, "anna", "why", Cancel)).Reason);
+    }
+
+    [Theory]
+    [InlineData("from 10", "10", null)]
+    [InlineData("from 10 to 20", "10", "20")]
+    [InlineData("from 2026-03-01 08:00:00Z to 2026-03-02", "2026-03-01 08:00:00Z", "2026-03-02")]
+    [InlineData("from 2026-03-01 to 2026-03-02 08:00", "2026-03-01", "2026-03-02 08:00")]
+    public void A_part_is_read_as_it_is_written(string text, string from, string? to)
+    {
+        Assert.Equal(new BackfillRange(from, to), BackfillRange.Parse(text));
+        Assert.Equal(text, new BackfillRange(from, to).ToString());
     }
 
     [Theory]
     [InlineData("to 2026-03-01")]
     [InlineData("from 2026-03-01 to")]
-    [InlineData("from 2026-03-01 08:00:00")]
+    [InlineData("from 2026-03-01 to 2026-03-02 08:00:00 Z")]
+    [InlineData("from 2026-03-01  to 2026-03-02")]
+    [InlineData("from to 2026-03-02")]
     [InlineData("")]
     public async Task A_part_that_cannot_be_read_is_told_how_one_is_written(string part)
     {
-        var wrong = await Assert.ThrowsAsync<PipelineException>(() => _control.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Parse("bronze/app/users"), part), Cancel));
+        var wrong = await Assert.ThrowsAsync<PipelineException>(() => _control.PlanAsync(new ControlCommand(ControlVerb.BackfillPart, ControlTarget.Parse("bronze/app/users"), part), Cancel));
 
         Assert.Contains("from X to Y", wrong.NextStep, StringComparison.Ordinal);
     }

@@ -143,7 +143,7 @@ public sealed class OrderPropertySpec
             using var door = Door(Lake, _time);
             try
             {
-                _plans.Add(await door.PlanAsync(new ControlCommand(ControlVerb.Backfill, ControlTarget.Of(Parted), "from 10 to 20"), Cancel));
+                _plans.Add(await door.PlanAsync(new ControlCommand(ControlVerb.BackfillPart, ControlTarget.Of(Parted), "from 10 to 20"), Cancel));
             }
             catch (PipelineException e) when (e.Cause.Contains("is being read again", StringComparison.Ordinal))
             {
