@@ -6,7 +6,7 @@ namespace Pipeline.EmrEmulation;
 /// <summary>How buckets are reached, as arguments: the server gives its own to each of its steps. Objects are encrypted as their bucket says.</summary>
 internal sealed class S3Arguments
 {
-    private readonly Option<Uri?> _endpoint = new("--s3-endpoint") { Description = "An S3 other than Amazon's, for s3://." };
+    private readonly Option<Uri?> _endpoint = new("--s3-endpoint") { Description = "An S3 other than Amazon's, for s3://.", CustomParser = result => new Uri(result.Tokens[0].Value) };
     private readonly Option<bool> _pathStyle = new("--s3-path-style") { Description = "Buckets are in the path and not in the name of the host." };
     private readonly Option<string?> _region = new("--s3-region") { Description = "Where the buckets are." };
 
