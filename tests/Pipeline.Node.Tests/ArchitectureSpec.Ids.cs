@@ -19,6 +19,7 @@ public sealed partial class ArchitectureSpec
     {
         ["ISource"] = "a source knows its tables by their names in the configuration",
         ["IRedriveSource"] = "as ISource",
+        ["IPartSource"] = "as ISource",
         ["Split"] = "as ISource",
         ["SplitPosition"] = "as ISource",
         ["TableAnew"] = "as ISource",

@@ -80,6 +80,7 @@ public sealed partial class ArchitectureSpec
         ["PipelineEvent"] = "an id, and what a node or an operator said",
         ["Order"] = "an id, and what an operator said",
         ["OrderAim.Identity"] = "an id",
+        ["SplitPart.Range"] = "a stretch of positions for people, which stands in no document",
         ["AimedPosition.AppId"] = "a name in a table's log",
         ["TablePlace"] = "a location's name and its address",
         ["WrittenSetting"] = "a path and a text of the configuration",

@@ -124,7 +124,7 @@ public static class WhyTable
         else if (table.Version is null)
             yield return new Hindrance(id, HindranceKind.Nothing, id.ToString(), "it is not in the lake: nothing has come for it, or no node works on it", id.Layer == Layer.Bronze ? "Look whether a node with the role ingest runs, and what it says." : "Look whether a node with the role transform runs, and what it says.", Since: null, []);
         if (table.Again is { } again)
-            yield return new Hindrance(id, HindranceKind.Waits, again.Split.ToString(), $"a part of it is read again: it has come to {again.Position} of {again.To}, and what is new is read behind that, from {again.Back} on", "Wait: it goes on by itself.", Since: null, []);
+            yield return new Hindrance(id, HindranceKind.Waits, again.Split.ToString(), $"a part of the split is read again: it has come to {again.Position} of {again.To}, and what is new is read behind that, from {again.Back} on", "Wait: it goes on by itself.", Since: null, []);
         if (table.Doubt is { } doubt) yield return new Hindrance(id, HindranceKind.Doubt, doubt.Thing, doubt.Cause, doubt.NextStep, doubt.At, id.Layer == Layer.Bronze ? ["resume", id.ToString()] : []);
         if (isAsked && NextOf(id, state, now) is { } next && state.LastWordOn(WishKind.Schedule, ControlTarget.Of(id)) is { } schedule)
             yield return new Hindrance(id, HindranceKind.Schedule, schedule.Value ?? "", $"it runs at certain times, as {schedule.Who} wants: {schedule.Why}", "Wait until then, or trigger it.", schedule.At, ["trigger", id.ToString(), "--reason", "WHY"]);

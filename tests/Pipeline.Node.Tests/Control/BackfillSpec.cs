@@ -178,7 +178,7 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
 
         var why = await NodeRun.OfAsync("why", "bronze/app/users", "--config", config, "--lake", Lake);
 
-        Assert.Contains("a part of it is read again: it has come to 10 of 20, and what is new is read behind that, from 100 on", why.Data, StringComparison.Ordinal);
+        Assert.Contains("a part of the split is read again: it has come to 10 of 20, and what is new is read behind that, from 100 on", why.Data, StringComparison.Ordinal);
     }
 
     /// <summary>The node is ended while the part may be read again.</summary>
