@@ -31,7 +31,7 @@ internal sealed class VacuumVerb : Verb
         invocation.Answer.Take("is_dry_run", request.IsDryRun);
         invocation.Answer.Take("artifacts", vacuumed.Artifacts);
         if (vacuumed.Artifacts is { Objects: > 0 } cleared)
-            invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(request.IsDryRun ? "Would delete" : "Deleted")} {Plural.Of(cleared.Objects, "artifact")} ({Plural.Of(cleared.Bytes, "byte")}) of {Plural.Of(cleared.Runs, "run")} that are over."));
+            invocation.Context.Messages.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(request.IsDryRun ? "Would delete" : "Deleted")} {Plural.Of(cleared.Objects, "artifact")} ({Plural.Of(cleared.Bytes, "byte")}) of {Plural.Of(cleared.Runs, "run", "that is", "that are")} over."));
         return invocation.Report(vacuumed.Failed);
     }
 }

@@ -35,7 +35,7 @@ internal sealed record OffsetPlace(DateTimeOffset? At, IReadOnlyDictionary<int, 
         foreach (var number in Offsets.Keys.Where(number => partitions.All(partition => partition.Partition != number)))
             throw new PipelineException(FaultKind.Invalid, thing, $"it has no partition {number}", "Name partitions that it has: './pipeline show' tells them of the table.");
         if (At is null && partitions.Count > 1)
-            throw new PipelineException(FaultKind.Invalid, thing, $"it has {partitions.Count} partitions, and records that come again would beat later ones of their keys in another, which do not", "Begin at a time, which is a place in each of them: 2026-11-30T08:00:00Z.");
+            throw new PipelineException(FaultKind.Invalid, thing, $"it has {Plural.Of(partitions.Count, "partition")}, and records that come again would beat later ones of their keys in another, which do not", "Begin at a time, which is a place in each of them: 2026-11-30T08:00:00Z.");
         var parts = new List<SplitPart>();
         foreach (var (split, number, beginning, end, ofTime) in partitions)
         {

@@ -215,8 +215,8 @@ public sealed class LakeVerbsSpec : IDisposable
         var old = await RunAsync(_lake.Time, "vacuum");
 
         Assert.Equal("", young.Messages);
-        Assert.StartsWith("Would delete 2 artifacts (4 bytes) of 1 runs that are over.", dry.Messages, StringComparison.Ordinal);
-        Assert.StartsWith("Deleted 2 artifacts (4 bytes) of 1 runs that are over.", old.Messages, StringComparison.Ordinal);
+        Assert.StartsWith("Would delete 2 artifacts (4 bytes) of 1 run that is over.", dry.Messages, StringComparison.Ordinal);
+        Assert.StartsWith("Deleted 2 artifacts (4 bytes) of 1 run that is over.", old.Messages, StringComparison.Ordinal);
         Assert.Equal([.. artifacts[2..], "gold/totals/8/claim-1.json"], artifacts.Append("gold/totals/8/claim-1.json").Where(path => File.Exists(Path.Combine(_lake.Directory, "_jobs", path))));
         Assert.Equal(["running"], ((string[])["failed", "running"]).Where(execution => File.Exists(Path.Combine(_lake.Directory, $"gold/totals/x-{execution}/part-0.parquet"))));
 
