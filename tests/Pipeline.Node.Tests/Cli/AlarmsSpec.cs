@@ -46,7 +46,7 @@ public sealed class AlarmsSpec : IDisposable
         Assert.True(before.ExitCode == ExitCode.PlanHasChanges, before.Messages);
         Assert.All(Alarms(before), alarm => Assert.Equal("create", alarm.Change));
         await ExpectAsync(ExitCode.Done, "alarms", "put", "-c", config);
-        Assert.Contains("as they should be", await ExpectAsync(ExitCode.Done, "alarms", "show", "-c", config), StringComparison.Ordinal);
+        Assert.Contains("as it should.", await ExpectAsync(ExitCode.Done, "alarms", "show", "-c", config), StringComparison.Ordinal);
 
         // Another pipeline, whose name begins with this one's.
         var second = Write("shop-b", check.Url, "users { topic = users }");
@@ -98,7 +98,7 @@ public sealed class AlarmsSpec : IDisposable
         Assert.True(changed.ExitCode == ExitCode.Done, changed.Messages);
         Assert.Equal(["pipeline-queried-TableLate-bronze/events/users", "pipeline-queried-TableSilent-bronze/events/users"], Alarms(changed).Where(alarm => alarm.Change == "delete").Select(alarm => alarm.Name));
         // A table more is nothing new: nor would be one that nobody has told the alarms of.
-        Assert.Contains("as they should be", await ExpectAsync(ExitCode.Done, "alarms", "show", "-c", Of("users { topic = users }, orders { topic = orders }", isPromQl: true)), StringComparison.Ordinal);
+        Assert.Contains("as it should.", await ExpectAsync(ExitCode.Done, "alarms", "show", "-c", Of("users { topic = users }, orders { topic = orders }", isPromQl: true)), StringComparison.Ordinal);
 
         var verdicts = await check.EndAsync();
         Assert.All(verdicts, verdict => Assert.True(verdict.Request.Count == 0, verdict.ToString()));
