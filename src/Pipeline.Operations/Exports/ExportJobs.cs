@@ -32,7 +32,7 @@ public static class ExportJobs
     public static async Task<ExportJobsResult> RunAsync(ExportJobsRequest request, PipelineOptions options, Lake lake, TimeProvider time, CancellationToken cancellationToken)
     {
         var directory = Path.GetFullPath(request.To);
-        Refuse(directory, lake);
+        Refuse(directory, lake, options.Lake.Places.Locations.Values);
         var configured = options.Graph.Tables.ToHashSet();
         var present = await LakeInventory.TablesAsync(lake, cancellationToken).Where(configured.Contains).ToListAsync(cancellationToken);
         if (present.Count == 0)
@@ -58,13 +58,13 @@ public static class ExportJobs
         return new ExportedJobs(exported.Table, exported.Runs.Count, LeftOut(LeftOutReason.NotKept), LeftOut(LeftOutReason.Redefined), LeftOut(LeftOutReason.NotOver), LeftOut(LeftOutReason.Masked));
     }
 
-    private static void Refuse(string directory, Lake lake)
+    private static void Refuse(string directory, Lake lake, IEnumerable<NamedLocation> locations)
     {
         if (File.Exists(directory) || (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any()))
             throw new PipelineException(FaultKind.Invalid, $"Directory {directory}", "it is there and not empty", "Name another with --to: nothing that is there is written over.");
         if (lake.Store.LocalPath("") is { } local && Holds(local, directory))
             throw new PipelineException(FaultKind.Invalid, $"Directory {directory}", $"it lies in the lake {lake.Store.Location}", "Name one outside of it with --to.");
-        if ((lake.Store as PlacedStore)?.Places.Locations.Values.FirstOrDefault(location => !location.IsBucket && Holds(location.Address, directory)) is { } around)
+        if (locations.FirstOrDefault(location => !location.IsBucket && Holds(location.Address, directory)) is { } around)
             throw new PipelineException(FaultKind.Invalid, $"Directory {directory}", $"it lies in location {around.Name} ({around.Address})", "Name one outside of it with --to.");
     }
 

@@ -92,7 +92,7 @@ public sealed class VerbDocumentsSpec(LetterScene scene) : IClassFixture<LetterS
         ("discover", ["ftp://server"], ExitCode.Failed),
         ("init", ["--source", "ftp://server"], ExitCode.Failed),
         ("completion", ["bash"], ExitCode.Done),
-        ("demo", ["--lake", "s3://bucket/demo", "--engine", "emr"], ExitCode.Failed),
+        ("demo", ["--servers", Fresh], ExitCode.Failed),
     ];
 
     /// <summary>Where text may stand: an error's sentences, what a configuration or a record has in it, and what an instrument means.</summary>
