@@ -78,7 +78,7 @@ public sealed class DemoOnS3Spec : IDisposable
 
         Assert.True(run.ExitCode == ExitCode.Done, $"{run.Messages}\n{run.Data}");
         Assert.True((bool)JsonNode.Parse(run.Data)!["balanced"]!, run.Data);
-        Assert.Contains(EmrLog.Read(Path.Combine(Servers, "emr", "log.jsonl")), happened => happened is { What: "state", State: "COMPLETED", Step: not null });
+        Assert.Contains(EmrLog.Read(Path.Combine(Servers, ".demo", "emr", "log.jsonl")), happened => happened is { What: "state", State: "COMPLETED", Step: not null });
     }
 
     private static async Task MakeBucketAsync(Uri server)

@@ -69,7 +69,7 @@ public sealed class AnswerCheckSpec : IDisposable
         ["counts that do not balance"] = (s => s.Counting(2, 1).Answer, "3 rows in and 0 released are not 2 quarantined, 2 good and 0 deleted"),
         ["a count below nothing"] = (s => s.Counting(2, -2).Counting(3, 2).Answer, "of 4 good rows 2 were accepted"),
         ["more accepted than there are"] = (s => s.Figure("table_rows", "9"), "the new files of silver/users have 3 rows"),
-        ["more settled than there are"] = (s => s.Figure("settled_rows", "0", "9", "0", "0"), "bad rows 9 are settled"),
+        ["more settled than there are"] = (s => s.Figure("settled_rows", "0", "9", "0", "0"), "bad row 9 are settled"),
         ["no figures"] = (s => s.Answer with { Figures = s.Answer.Figures.Remove("counts") }, "it has no figures counts"),
         ["figures that are no numbers"] = (s => s.Figure("table_rows", "many"), "its figures table_rows have no number in column 0"),
         ["rows of the quarantine lost"] = (s => s.Quarantined(output => output with { Files = [] }), "the new files of silver/users__quarantine have 0 rows"),
