@@ -33,8 +33,7 @@ public static class LocationOwner
     /// <exception cref="PipelineException">The location is another lake's, has lost what it had, or fails.</exception>
     public static async ValueTask RequireAsync(IObjectStore store, string? lakeId, CancellationToken cancellationToken)
     {
-        // Whoever mounts it later has it: what waits for it goes on then.
-        var owner = await TryReadAsync(store, cancellationToken) ?? throw new PipelineException(FaultKind.Unreachable, $"Location {store.Location}",
+        var owner = await TryReadAsync(store, cancellationToken) ?? throw new PipelineException(FaultKind.Missing, $"Location {store.Location}",
             $"its {Path} is not there, which was written before its first table: it is not mounted, or was emptied", "Bring back what it had: its tables stand still until then, and no other does.");
         if (lakeId is not null && owner != lakeId) throw OfAnother(store, owner, lakeId);
     }

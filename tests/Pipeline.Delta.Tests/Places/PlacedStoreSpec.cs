@@ -126,7 +126,7 @@ public sealed class PlacedStoreSpec
 
         var fault = await Assert.ThrowsAsync<PipelineException>(() => AppendAsync(lake, Orders, 2));
 
-        Assert.Equal(FaultKind.Unreachable, fault.Kind);
+        Assert.Equal(FaultKind.Missing, fault.Kind);
         Assert.Contains("it is not mounted, or was emptied", fault.Cause, StringComparison.Ordinal);
         Assert.DoesNotContain("streaming", _stores.Where(store => store.Value.Paths.Any()).Select(store => store.Key));
         // All tables are told of, each for itself.
