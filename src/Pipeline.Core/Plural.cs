@@ -17,5 +17,10 @@ public static class Plural
     /// <param name="several">What several do.</param>
     public static string Of(long number, string thing, string one, string several) => $"{Of(number, thing)} {(number == 1 ? one : several)}";
 
-    private static string Several(string thing) => thing is [.., not ('a' or 'e' or 'o' or 'u'), 'y'] ? $"{thing[..^1]}ies" : $"{thing}s";
+    private static string Several(string thing) => thing switch
+    {
+        [.., not ('a' or 'e' or 'o' or 'u'), 'y'] => $"{thing[..^1]}ies",
+        [.., 's' or 'x' or 'z'] or [.., 'c' or 's', 'h'] => $"{thing}es",
+        _ => $"{thing}s",
+    };
 }

@@ -16,6 +16,9 @@ public sealed partial class PluralSpec
     [InlineData(1_234_567, "byte", "1,234,567 bytes")]
     [InlineData(2, "key", "2 keys")]
     [InlineData(2, "query", "2 queries")]
+    [InlineData(-1, "index", "-1 indexes")]
+    [InlineData(2, "alias", "2 aliases")]
+    [InlineData(2, "batch", "2 batches")]
     public void A_word_fits_its_number(long number, string thing, string words) => Assert.Equal(words, Plural.Of(number, thing));
 
     [Theory]

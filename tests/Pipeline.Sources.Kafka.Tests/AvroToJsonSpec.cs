@@ -121,7 +121,7 @@ public sealed class AvroToJsonSpec
     [Theory]
     [InlineData("\"string\"", new byte[] { 0x0A, 0x61 }, "ends early")]
     [InlineData("\"string\"", new byte[] { 0x02, 0xFF }, "not UTF-8")]
-    [InlineData("\"long\"", new byte[] { 0x02, 0x02 }, "follow the value")]
+    [InlineData("\"long\"", new byte[] { 0x02, 0x02 }, "1 byte follows the value")]
     [InlineData("\"long\"", new byte[] { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01 }, "more than 64 bits")]
     [InlineData("""[ "null", "long" ]""", new byte[] { 0x08 }, "no choice 4 of 2")]
     // Two thousand million nulls in six bytes.
