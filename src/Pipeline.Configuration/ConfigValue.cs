@@ -45,8 +45,19 @@ public sealed record ConfigProblem(SourceLocation Location, string Path, string 
 }
 
 /// <summary>All wrong settings at once; exit code 64.</summary>
-public sealed class ConfigurationException(IReadOnlyList<ConfigProblem> problems)
-    : Exception(string.Join(Environment.NewLine, problems))
+public sealed class ConfigurationException : Exception
 {
-    public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
+    public ConfigurationException(IEnumerable<ConfigProblem> problems)
+        : this(AsWritten(problems))
+    {
+    }
+
+    private ConfigurationException(IReadOnlyList<ConfigProblem> problems)
+        : base(string.Join(Environment.NewLine, problems)) => Problems = problems;
+
+    /// <summary>In the order in which they stand in their files: who mends them goes through each file once.</summary>
+    public IReadOnlyList<ConfigProblem> Problems { get; }
+
+    private static List<ConfigProblem> AsWritten(IEnumerable<ConfigProblem> problems) =>
+        [.. problems.GroupBy(problem => problem.Location.File, StringComparer.Ordinal).SelectMany(file => file.OrderBy(problem => problem.Location.Line))];
 }

@@ -32,6 +32,17 @@ public sealed class SettingsReaderSpec
     }
 
     [Fact]
+    public void Wrong_settings_are_told_in_the_order_of_their_lines_file_by_file()
+    {
+        ConfigProblem At(string file, int line, string message) => new(new SourceLocation(file, line), "", message);
+
+        var error = new ConfigurationException([At("b.conf", 9, "b9"), At("a.conf", 3, "a3, found first"), At("b.conf", 2, "b2"), At("a.conf", 3, "a3, found next"), At("a.conf", 1, "a1")]);
+
+        Assert.Equal(["b2", "b9", "a1", "a3, found first", "a3, found next"], error.Problems.Select(problem => problem.Message));
+        Assert.Equal(string.Join(Environment.NewLine, error.Problems), error.Message);
+    }
+
+    [Fact]
     public void Absent_settings_have_their_defaults()
     {
         var settings = Reader("");

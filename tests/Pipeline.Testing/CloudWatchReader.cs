@@ -51,7 +51,8 @@ public sealed class CloudWatchReader
 
     private static async Task<JsonNode> RunAsync(Uri endpoint, CancellationToken cancellationToken, params string[] arguments)
     {
-        await using var program = OutsideProgram.TryStart("aws", ["--endpoint-url", endpoint.ToString().TrimEnd('/'), "--region", Region, "--output", "json", "cloudwatch", .. arguments], Credentials);
+        // Of a machine that is busy an answer may take longer than the minute that aws waits by itself.
+        await using var program = OutsideProgram.TryStart("aws", ["--endpoint-url", endpoint.ToString().TrimEnd('/'), "--region", Region, "--output", "json", "--cli-read-timeout", "0", "cloudwatch", .. arguments], Credentials);
         Assert.SkipWhen(program is null, "There is no aws (AWS CLI).");
         var (exit, lines) = await program.WaitForExitAsync(cancellationToken);
         Assert.True(exit == 0, string.Join('\n', lines));

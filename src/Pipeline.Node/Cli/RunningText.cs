@@ -101,8 +101,13 @@ internal static class RunningText
 
     private static string Summary(RunningPipeline pipeline, IReadOnlyList<WorkItem> tables)
     {
-        var late = tables.Count(table => table.IsLate);
-        return $"{Plural.Of(tables.Count, "table")}: {(tables.Count == 0 ? "none is worked on yet" : Counted(tables))}. {late} {(late == 1 ? "is" : "are")} later than is promised. As the nodes said at {Listing.Format(pipeline.At)}.";
+        var late = tables.Count(table => table.IsLate) switch
+        {
+            0 => "None is",
+            1 => "1 is",
+            var several => $"{several:#,0} are",
+        };
+        return $"{Plural.Of(tables.Count, "table")}: {(tables.Count == 0 ? "none is worked on yet" : Counted(tables))}. {late} later than is promised. As the nodes said at {Listing.Format(pipeline.At)}.";
     }
 
     private static IEnumerable<string> AwayOf(RunningPipeline pipeline) =>

@@ -149,7 +149,7 @@ public sealed class TerminalGridSpec : IDisposable
     }
 
     [Theory]
-    [InlineData(0, "0 are")]
+    [InlineData(0, "None is")]
     [InlineData(1, "1 is")]
     [InlineData(2, "2 are")]
     public void The_summary_says_how_many_are_late_in_words_of_their_number(int late, string words)

@@ -36,7 +36,7 @@ public sealed class EmrProcessSpec : IDisposable
         async Task<JsonNode> AwsOfAsync(string service, params string[] arguments)
         {
             var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["AWS_ACCESS_KEY_ID"] = "test", ["AWS_SECRET_ACCESS_KEY"] = "test", ["AWS_DEFAULT_REGION"] = "eu-central-1", ["AWS_MAX_ATTEMPTS"] = "1" };
-            await using var aws = OutsideProgram.TryStart("aws", ["--endpoint-url", endpoint.ToString(), "--output", "json", service, .. arguments], environment);
+            await using var aws = OutsideProgram.TryStart("aws", ["--endpoint-url", endpoint.ToString(), "--output", "json", "--cli-read-timeout", "0", service, .. arguments], environment);
             Assert.SkipWhen(aws is null, "There is no aws on this machine.");
             var (exit, lines) = await aws.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.True(exit == 0, string.Join('\n', lines));
