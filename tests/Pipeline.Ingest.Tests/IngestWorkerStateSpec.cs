@@ -86,6 +86,16 @@ public sealed class IngestWorkerStateSpec : WorkerScene
     }
 
     [Fact]
+    public void A_split_whose_epoch_has_begun_since_it_was_located_is_located_again_with_the_end_of_that_epoch()
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single]) { Logged = ImmutableDictionary<TableId, LoggedEpochs>.Empty.Add(Orders, new LoggedEpochs(3, ImmutableDictionary<SplitId, int>.Empty)) });
+        When(new WorkerEvent.PositionsKnown(1, Orders, Positions((Single, 10))) { Version = 4, Epochs = ImmutableDictionary<SplitId, int>.Empty.Add(Single.Id, 1) });
+
+        Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(Known(Dead)))).Epoch);
+    }
+
+    [Fact]
     public void Acknowledges_a_slot_up_to_its_slowest_table()
     {
         GivenReading(Slot, 10);

@@ -13,12 +13,18 @@ internal sealed class ReadingEnd(Func<SplitId, SplitLook?> lookOf, IEnumerable<S
 {
     private readonly long _began = time.GetTimestamp();
     private readonly Dictionary<SplitId, long?> _reached = starts.ToDictionary(start => start.Split.Id, start => start.From);
+    private readonly Dictionary<SplitId, long> _ends = starts.Where(start => start.End is not null).ToDictionary(start => start.Split.Id, start => start.End!.Value);
 
     /// <summary>It has been told.</summary>
     public bool IsMet { get; private set; }
 
     /// <summary>The split has been written up to <paramref name="to"/>.</summary>
-    public void Reach(SplitId split, long to) => _reached[split] = to;
+    /// <returns>Whether its reading ends there for now, see <see cref="SplitStart.End"/>: nothing of it comes any more.</returns>
+    public bool Reach(SplitId split, long to)
+    {
+        _reached[split] = to;
+        return _ends.TryGetValue(split, out var end) && to >= end;
+    }
 
     /// <summary>True once: the first time that it is asked and the end has been reached.</summary>
     public bool Meet()

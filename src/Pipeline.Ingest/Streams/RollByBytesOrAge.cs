@@ -5,7 +5,8 @@ using Pipeline.Core;
 namespace Pipeline.Ingest.Streams;
 
 /// <summary>
-/// Writes chunks into open data files and closes them by bytes or age, and once at the reading's end. Age does not wait for the next chunk.
+/// Writes chunks into open data files and closes them by bytes or age, once at the reading's end, and where a split's reading ends for now. Age does not
+/// wait for the next chunk.
 /// While the stages behind are busy, files grow up to their limit in bytes; then chunks wait.
 /// </summary>
 /// <remarks>
@@ -83,8 +84,14 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
 
         private void OnEnd()
         {
-            if (Roller.HasProgress) _arePositionsDue = _isEndDue = true;
+            CloseAtEnd();
             _stage.TellEnd();
+        }
+
+        /// <summary>Nothing comes that would be worth waiting for.</summary>
+        private void CloseAtEnd()
+        {
+            if (Roller.HasProgress) _arePositionsDue = _isEndDue = true;
         }
 
         private void OnPush()
@@ -112,7 +119,7 @@ internal sealed class RollByBytesOrAge(Roller roller, IngestOptions options, Rea
 
         private void AfterWrite()
         {
-            if (_advanced is var (split, to)) _stage.End.Reach(split, to);
+            if (_advanced is var (split, to) && _stage.End.Reach(split, to)) CloseAtEnd();
             _advanced = null;
             LookForEnd();
             if (Roller.HasRows && !_areRowsDue && !IsTimerActive(RowsAge)) ScheduleOnce(RowsAge, _age.Current);

@@ -268,7 +268,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             Versions = Versions.SetItem(known.Table, known.Version),
         };
         if (!next.Unanswered.IsEmpty) return next;
-        if (next.IsAtEnd) return next.StartOver(effects);
+        // Of another epoch than was located, a split has another end too, or none.
+        if (next.IsAtEnd || !next.IsAsLocated) return next.StartOver(effects);
 
         effects.Add(new WorkerEffect.StartGraph(Epoch, [.. Splits.Select(next.StartOf)], Tables));
         effects.Add(new WorkerEffect.RelistAfter(Options.SplitsInterval));
@@ -339,6 +340,10 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
 
     /// <summary>Whether a split has been read to where its reading ends for now.</summary>
     private bool IsAtEnd => Splits.Any(split => Ends.TryGetValue(split.Id, out var end) && Durable(split) >= end);
+
+    /// <summary>Whether the tables read its splits in the epochs in which they did when they were located; of dead letters no reading ends.</summary>
+    private bool IsAsLocated => Logged.Where(table => table.Key != DeadLetters).All(table => Splits.Where(split => TablesOf(split).Contains(table.Key))
+        .All(split => table.Value.Epochs.GetValueOrDefault(split.Id) == Epochs.GetValueOrDefault((table.Key, split.Id))));
 
     private IngestWorkerState Release(ImmutableList<WorkerEffect>.Builder effects)
     {

@@ -118,6 +118,26 @@ public sealed class IngestGraphSpec : TestKit
 
     [Theory]
     [InlineData(0)]
+    [InlineData(1)]
+    public async Task Where_the_reading_of_a_split_ends_for_now_is_committed_at_once_with_rows_or_without(int rows)
+    {
+        var committed = new TaskCompletionSource<Roll>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var graph = await RunAsync(new IngestOptions { FileAgeMax = TimeSpan.FromHours(1), PositionAgeMax = TimeSpan.FromHours(1) }, Chunks(3, isEndless: true, rows), (roll, _) =>
+        {
+            committed.TrySetResult(roll);
+            return Task.CompletedTask;
+        }, end: 3);
+
+        var stage = Assert.Single((await committed.Task.WaitAsync(Deadline, Cancel)).Stages);
+
+        Assert.Equal((3 * rows, 3), (stage.Rows, stage.Ranges.Single().To));
+        Assert.True(stage.IsEnd);
+        graph.Abort();
+        await graph.Completion.WaitAsync(Deadline, Cancel);
+    }
+
+    [Theory]
+    [InlineData(0)]
     [InlineData(3)]
     public async Task That_a_reading_has_reached_its_end_is_told_also_when_there_was_nothing_new(int chunks)
     {
@@ -212,11 +232,11 @@ public sealed class IngestGraphSpec : TestKit
     private string[] DataFiles() =>
         [.. Directory.EnumerateFiles(_oracle.Root, "*.parquet", SearchOption.AllDirectories).Select(file => Path.GetFileName(file)!).Where(name => !name.Contains("checkpoint", StringComparison.Ordinal))];
 
-    private async Task<IngestGraph> RunAsync(IngestOptions options, FakeSource source, Func<Roll, CancellationToken, Task> commit, UnreliableStore? store = null, Action? onEnd = null)
+    private async Task<IngestGraph> RunAsync(IngestOptions options, FakeSource source, Func<Roll, CancellationToken, Task> commit, UnreliableStore? store = null, Action? onEnd = null, long? end = null)
     {
         var lake = store is null ? _oracle.Lake : new Pipeline.Delta.Lake(store, TimeProvider.System);
         var orders = await BronzeTable.OpenAsync(lake, TableId.Bronze("test", "orders"), RollScene.Rows(0).Schema, Cancel);
-        var start = new SplitStart(new Split(Split, ["orders"]) { Identity = Identity }, 0, ImmutableDictionary<TableId, long?>.Empty.Add(orders.Id, 0));
+        var start = new SplitStart(new Split(Split, ["orders"]) { Identity = Identity }, 0, ImmutableDictionary<TableId, long?>.Empty.Add(orders.Id, 0)) { End = end };
         var setup = new GraphSetup(source, [start], new Dictionary<string, BronzeTable>(StringComparer.Ordinal) { ["orders"] = orders },
             _ => throw new InvalidOperationException("No dead letter was expected."), options, _budget, _meter, TimeProvider.System, (roll, cancel) =>
             {

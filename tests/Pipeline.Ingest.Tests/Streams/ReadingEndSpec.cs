@@ -61,8 +61,18 @@ public sealed class ReadingEndSpec
         Assert.True(end.Meet());
     }
 
+    [Fact]
+    public void Where_the_reading_of_a_split_ends_for_now_is_reached_by_that_split_alone()
+    {
+        var end = Begin(from: 3, endOfOne: 6);
+
+        Assert.False(end.Reach(One, 5));
+        Assert.False(end.Reach(Two, 9));
+        Assert.True(end.Reach(One, 6));
+    }
+
     private void See(SplitId split, long? position) => _looks[split] = new SplitLook(position, _time.GetTimestamp());
 
-    private ReadingEnd Begin(long? from) => new(split => _looks.GetValueOrDefault(split),
-        [.. new[] { One, Two }.Select(split => new SplitStart(new Split(split, ["orders"]), from, ImmutableDictionary<TableId, long?>.Empty))], _time);
+    private ReadingEnd Begin(long? from, long? endOfOne = null) => new(split => _looks.GetValueOrDefault(split),
+        [.. new[] { One, Two }.Select(split => new SplitStart(new Split(split, ["orders"]), from, ImmutableDictionary<TableId, long?>.Empty) { End = split == One ? endOfOne : null })], _time);
 }
