@@ -17,7 +17,7 @@ internal sealed class Answer(string verb)
     private JsonArray? _rows;
 
     /// <summary>Whether others follow: then it is on a line of its own.</summary>
-    public bool IsOneOfMany { get; init; }
+    public bool IsOneOfMany { get; set; }
 
     public void Take(Listing listing) => _rows = listing.ToJson();
 
