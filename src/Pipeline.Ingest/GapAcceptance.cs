@@ -25,12 +25,6 @@ public static class GapAcceptance
     /// <summary>What records that a split is halted until somebody decides.</summary>
     public const string HaltOperation = "HALT";
 
-    /// <summary>Commits of the table's workers that come between.</summary>
-    private static readonly RetryPolicy Races = new()
-    {
-        BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
-    };
-
     /// <summary>
     /// What its source says of where a table stands, for whoever only looks: its splits are those that the table knows. None of a table that remembers no history.
     /// </summary>
@@ -96,33 +90,21 @@ public static class GapAcceptance
     }
 
     /// <summary>Has the table's log say that a split waits for a decision.</summary>
-    /// <exception cref="PipelineException">The log cannot be written.</exception>
-    internal static async ValueTask RecordAsync(DeltaTable table, SplitId split, Fault fault, long position, TimeProvider time, CancellationToken cancellationToken)
+    /// <exception cref="PipelineException">The log cannot be written, or other writers came first too often.</exception>
+    internal static async ValueTask RecordAsync(DeltaTable bronze, TableId table, SplitId split, Fault fault, long position, TimeProvider time, CancellationToken cancellationToken)
     {
         var halt = new SplitHalt(fault.ReadAgainFrom!.Value, position, fault.Thing, fault.Cause, fault.NextStep, time.GetUtcNow());
-        await Races.RunAsync(time, async cancel =>
+        await NextEpoch.CommitAsync(bronze, table, snapshot => SplitHalt.Of(snapshot.Metadata.Configuration).ContainsKey(split) ? null : new Transaction(HaltOperation, Isolation.BlindAppend)
         {
-            var snapshot = await table.RefreshAsync(cancel);
-            if (SplitHalt.Of(snapshot.Metadata.Configuration).ContainsKey(split)) return true;
-            return await table.CommitAsync(new Transaction(HaltOperation, Isolation.BlindAppend)
-            {
-                ReadVersion = snapshot.Version,
-                Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHalt.KeyOf(split), halt.Write()),
-                Parameters = ParametersOf(split, halt.From, position),
-            }, cancel) is CommitResult.Committed;
-        }, cancellationToken, isAgain: recorded => !recorded, isTransient: _ => false);
+            ReadVersion = snapshot.Version,
+            Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHalt.KeyOf(split), halt.Write()),
+            Parameters = ParametersOf(split, halt.From, position),
+        }, time, cancellationToken);
     }
 
-    private static async Task CommitAsync(DeltaTable bronze, TableId table, SplitId split, Func<Snapshot, Transaction?> of, TimeProvider time, CancellationToken cancellationToken)
-    {
-        var isCommitted = await Races.RunAsync(time, async cancel =>
-        {
-            // Null: what was looked at is not so any more.
-            if (of(await bronze.RefreshAsync(cancel)) is not { } transaction) throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {split}", "it has moved since the gap was looked at", "Look again.");
-            return await bronze.CommitAsync(transaction, cancel) is CommitResult.Committed;
-        }, cancellationToken, isAgain: committed => !committed, isTransient: _ => false);
-        if (!isCommitted) throw new PipelineException(FaultKind.Unreachable, $"Table {table}", $"other writers came first {Races.AttemptsMax} times", "Look for too many writers of this table.");
-    }
+    /// <param name="of">Null: what was looked at is not so any more.</param>
+    private static Task CommitAsync(DeltaTable bronze, TableId table, SplitId split, Func<Snapshot, Transaction?> of, TimeProvider time, CancellationToken cancellationToken) => NextEpoch.CommitAsync(bronze, table,
+        snapshot => of(snapshot) ?? throw new PipelineException(FaultKind.Invalid, $"Table {table}, split {split}", "it has moved since the gap was looked at", "Look again."), time, cancellationToken);
 
     /// <param name="epoch">In which the split is read.</param>
     internal static Transaction TransactionOf(SplitGap gap, int epoch = 0) => new(Operation, Isolation.BlindAppend)
@@ -145,19 +127,15 @@ public static class GapAcceptance
     {
         var histories = snapshot.Histories;
         if (gaps.Any(gap => histories.Find(gap.Split) is null || snapshot.Position(gap.Split) != gap.Range.To)) return null;
-        var epoch = histories.Newest!.Epoch + 1;
-        var from = gaps.ToDictionary(gap => gap.Split, gap => gap.BeginsAt ?? gap.Range.From);
-        var splits = histories.BySplit.Where(pair => pair.Value.Identity == histories.Find(gaps[0].Split)!.Identity && snapshot.Position(pair.Key) is not null).ToList();
-        return new Transaction(Operation, Isolation.BlindAppend)
+        var splits = histories.BySplit.Where(pair => pair.Value.Identity == histories.Find(gaps[0].Split)!.Identity && snapshot.Position(pair.Key) is not null)
+            .Select(pair => KeyValuePair.Create(pair.Key, Behind(pair.Value, gaps.FirstOrDefault(gap => gap.Split == pair.Key)))).ToList();
+        var from = splits.Where(pair => pair.Value.IsSnapshot).ToDictionary(pair => pair.Key, _ => (long?)0);
+        foreach (var gap in gaps) from[gap.Split] = gap.BeginsAt ?? gap.Range.From;
+        var begun = NextEpoch.Of(Operation, snapshot, splits, from);
+        return begun with
         {
-            ReadVersion = snapshot.Version,
-            Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
-            Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, from.TryGetValue(pair.Key, out var at) ? at : pair.Value.IsSnapshot ? 0 : snapshot.Position(pair.Key)!.Value))],
-            // What goes with a place is of the records that are there no more, and so is their time: with it, older ones would beat later ones of another split.
-            Marks = [.. splits.Where(pair => !from.ContainsKey(pair.Key)).SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, snapshot.Marks(pair.Key)))],
-            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (Behind(pair.Value, gaps.FirstOrDefault(gap => gap.Split == pair.Key)) with { Epoch = epoch }).Write()))
-                .Concat(gaps.Select(gap => KeyValuePair.Create<string, string?>(SplitHalt.KeyOf(gap.Split), null))).ToImmutableDictionary(StringComparer.Ordinal),
-            Parameters = ParametersOf(gaps[0].Split, gaps[0].Range.From, gaps[0].Range.To).Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),
+            Properties = begun.Properties.SetItems(gaps.Select(gap => KeyValuePair.Create<string, string?>(SplitHalt.KeyOf(gap.Split), null))),
+            Parameters = ParametersOf(gaps[0].Split, gaps[0].Range.From, gaps[0].Range.To).Add("epoch", Text(NextEpoch.NumberOf(snapshot))),
         };
     }
 
@@ -170,23 +148,18 @@ public static class GapAcceptance
         var histories = snapshot.Histories;
         if (histories.Newest is not { } newest || newest.Identity != identity) return null;
         var splits = histories.BySplit.Where(pair => pair.Value.Identity == identity).ToList();
+        var snapshots = splits.Where(pair => pair.Value.IsSnapshot).ToDictionary(pair => pair.Key, _ => (long?)0);
         // What a stream brings goes on beside the snapshot.
-        var streams = splits.Exists(pair => pair.Value.IsSnapshot) ? splits.Where(pair => !pair.Value.IsSnapshot && snapshot.Position(pair.Key) is not null).ToList() : [];
-        var snapshots = splits.Where(pair => pair.Value.IsSnapshot).ToList();
-        var epoch = newest.Epoch + 1;
-        return new Transaction(BackfillOperation, Isolation.BlindAppend)
+        return NextEpoch.Of(BackfillOperation, snapshot, splits, snapshots.Count > 0 ? snapshots : splits.ToDictionary(pair => pair.Key, _ => (long?)null)) with
         {
-            ReadVersion = snapshot.Version,
-            Expected = [.. splits.Where(pair => snapshot.Position(pair.Key) is not null).Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
-            Moves = [.. streams.Select(pair => new TxnMove(pair.Key, epoch, from: null, snapshot.Position(pair.Key)!.Value)), .. snapshots.Select(pair => new TxnMove(pair.Key, epoch, from: null, 0))],
-            Marks = [.. streams.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, snapshot.Marks(pair.Key)))],
-            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write())).ToImmutableDictionary(StringComparer.Ordinal),
-            Parameters = ImmutableDictionary<string, string>.Empty.Add("epoch", epoch.ToString(CultureInfo.InvariantCulture)),
+            Parameters = ImmutableDictionary<string, string>.Empty.Add("epoch", Text(NextEpoch.NumberOf(snapshot))),
         };
     }
 
     private static ImmutableDictionary<string, string> ParametersOf(SplitId split, long from, long to) => ImmutableDictionary<string, string>.Empty
         .Add("split", split.ToString())
-        .Add("from", from.ToString(CultureInfo.InvariantCulture))
-        .Add("to", to.ToString(CultureInfo.InvariantCulture));
+        .Add("from", Text(from))
+        .Add("to", Text(to));
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -16,12 +16,6 @@ public static class TableTurns
     /// <summary>What records that a split goes on where it was left before a part of it was read again.</summary>
     public const string EndOperation = "BACKFILL END";
 
-    /// <summary>Commits of the table's workers that come between.</summary>
-    private static readonly RetryPolicy Races = new()
-    {
-        BackoffMin = TimeSpan.FromMilliseconds(10), BackoffMax = TimeSpan.FromSeconds(1), Jitter = 1, AttemptsMax = 100,
-    };
-
     /// <summary>Why these parts cannot be read again of a version of a table; null: they can.</summary>
     public static PipelineException? RefusalOf(Snapshot? snapshot, TableId table, IReadOnlyList<SplitPart> parts)
     {
@@ -51,14 +45,14 @@ public static class TableTurns
     {
         var bronze = await lake.TryOpenAsync(table, cancellationToken);
         if (RefusalOf(bronze?.Current, table, parts) is { } refusal) throw refusal;
-        await CommitAsync(bronze!, table, snapshot => RefusalOf(snapshot, table, parts) is { } moved ? throw moved : ToBegin(snapshot, parts), time, cancellationToken);
+        await NextEpoch.CommitAsync(bronze!, table, snapshot => RefusalOf(snapshot, table, parts) is { } moved ? throw moved : ToBegin(snapshot, parts), time, cancellationToken);
     }
 
     /// <summary>Puts those of a worker's splits that have come to the end of their part where they were left.</summary>
     internal static async ValueTask EndAsync(BronzeTable table, IReadOnlyCollection<Split> splits, TimeProvider time, CancellationToken cancellationToken)
     {
         if (!splits.Any(split => SplitTurn.Of(table.Delta.Current.Metadata.Configuration).ContainsKey(split.Id))) return;
-        await CommitAsync(table.Delta, table.Id, snapshot => ToEnd(snapshot, splits), time, cancellationToken);
+        await NextEpoch.CommitAsync(table.Delta, table.Id, snapshot => ToEnd(snapshot, splits), time, cancellationToken);
     }
 
     /// <summary>Where the reading of splits ends for now, by a version of their table.</summary>
@@ -68,18 +62,12 @@ public static class TableTurns
     /// <summary>Splits of which no part is meant go on where they are, in the new epoch as well.</summary>
     internal static Transaction ToBegin(Snapshot snapshot, IReadOnlyList<SplitPart> parts)
     {
-        var (epoch, meant) = (snapshot.Histories.Newest!.Epoch + 1, parts.ToDictionary(part => part.Split));
-        var splits = SplitsOf(snapshot);
-        return new Transaction(GapAcceptance.BackfillOperation, Isolation.BlindAppend)
+        var (epoch, splits, meant) = (NextEpoch.NumberOf(snapshot), SplitsOf(snapshot), parts.ToDictionary(part => part.Split));
+        var begun = NextEpoch.Of(GapAcceptance.BackfillOperation, snapshot, splits, parts.ToDictionary(part => part.Split, part => (long?)part.From));
+        return begun with
         {
-            ReadVersion = snapshot.Version,
-            Expected = [.. splits.Select(pair => (SplitHistory.AppIdOf(pair.Key, pair.Value.Epoch), snapshot.Position(pair.Key)))],
-            Moves = [.. splits.Select(pair => new TxnMove(pair.Key, epoch, from: null, meant.TryGetValue(pair.Key, out var part) ? part.From : snapshot.Position(pair.Key)!.Value))],
-            // What goes with a place is of where the split was left. Nor does time go on: records that are read again would all be of the greatest time that there was, and beat later ones of another split.
-            Marks = [.. splits.Where(pair => !meant.ContainsKey(pair.Key)).SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, snapshot.Marks(pair.Key)))],
-            Properties = splits.Select(pair => KeyValuePair.Create<string, string?>(SplitHistory.KeyOf(pair.Key), (pair.Value with { Epoch = epoch }).Write()))
-                .Concat(splits.Select(pair => KeyValuePair.Create(SplitTurn.KeyOf(pair.Key), meant.TryGetValue(pair.Key, out var part) && part.To is { } to
-                    ? new SplitTurn(epoch, to, snapshot.Position(pair.Key)!.Value, snapshot.Marks(pair.Key)).Write() : null))).ToImmutableDictionary(StringComparer.Ordinal),
+            Properties = begun.Properties.SetItems(splits.Select(pair => KeyValuePair.Create(SplitTurn.KeyOf(pair.Key), meant.TryGetValue(pair.Key, out var part) && part.To is { } to
+                ? new SplitTurn(epoch, to, snapshot.Position(pair.Key)!.Value, snapshot.Marks(pair.Key)).Write() : null))),
             Parameters = ImmutableDictionary<string, string>.Empty.Add("epoch", Text(epoch)).Add("parts", string.Join(", ", parts.Select(part => $"{part.Split} {part.Range}"))),
         };
     }
@@ -104,14 +92,6 @@ public static class TableTurns
     /// <summary>Those that are read, of the table's newest history.</summary>
     private static List<KeyValuePair<SplitId, SplitHistory>> SplitsOf(Snapshot snapshot) =>
         [.. snapshot.Histories.BySplit.Where(pair => pair.Value.Identity == snapshot.Histories.Newest!.Identity && (pair.Value.IsSnapshot || snapshot.Position(pair.Key) is not null))];
-
-    /// <param name="decide">Null: there is nothing to do any more.</param>
-    private static async Task CommitAsync(DeltaTable bronze, TableId table, Func<Snapshot, Transaction?> decide, TimeProvider time, CancellationToken cancellationToken)
-    {
-        var isDone = await Races.RunAsync(time, async cancel => decide(await bronze.RefreshAsync(cancel)) is not { } transaction || await bronze.CommitAsync(transaction, cancel) is CommitResult.Committed,
-            cancellationToken, isAgain: done => !done, isTransient: _ => false);
-        if (!isDone) throw new PipelineException(FaultKind.Unreachable, $"Table {table}", $"other writers came first {Races.AttemptsMax} times", "Look for too many writers of this table.");
-    }
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

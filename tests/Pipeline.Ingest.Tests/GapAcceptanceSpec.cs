@@ -87,7 +87,7 @@ public sealed class GapAcceptanceSpec
         await Worker.Beginnings.RecordAsync(table, [new Split(slot, ["users"], Beginning: 7) { Identity = "a" }], TimeProvider.System, Cancel);
         Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(slot, 7, 40)] }, Cancel));
         system.BeginningsAnew[slot] = anew;
-        if (isRecorded) await GapAcceptance.RecordAsync(table.Delta, slot, Fault.Of("Slot", fault), 40, TimeProvider.System, Cancel);
+        if (isRecorded) await GapAcceptance.RecordAsync(table.Delta, table.Id, slot, Fault.Of("Slot", fault), 40, TimeProvider.System, Cancel);
         else system.Standings[slot] = fault;
         await using var source = system.Open();
 

@@ -325,7 +325,8 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         foreach (var name in record.Split.Tables)
             await _setup.Options.Retry.RunAsync(_setup.Time, async cancel =>
             {
-                if (await _setup.Lake.TryOpenAsync(TableId.Bronze(_setup.Source.Name, name), cancel) is { } table) await GapAcceptance.RecordAsync(table, record.Split.Id, record.Fault, record.Position, _setup.Time, cancel);
+                var id = TableId.Bronze(_setup.Source.Name, name);
+                if (await _setup.Lake.TryOpenAsync(id, cancel) is { } table) await GapAcceptance.RecordAsync(table, id, record.Split.Id, record.Fault, record.Position, _setup.Time, cancel);
                 return true;
             }, cancellationToken);
     }
