@@ -8,6 +8,9 @@ namespace Pipeline.Node.Cli;
 /// <param name="LakeAwaySince">Since when what operators want cannot be read; null: it can.</param>
 internal sealed record RunningPipeline(DateTimeOffset At, DateTimeOffset? LakeAwaySince, IReadOnlyList<NodeItem> Nodes, IReadOnlyList<SourceItem> Sources, IReadOnlyList<WorkItem> Tables)
 {
+    /// <summary>Nodes of a release that reports to nobody.</summary>
+    public IReadOnlyList<SilentItem> Silent { get; init; } = [];
+
     /// <summary>All of it, however many pieces it comes in.</summary>
     /// <exception cref="Core.PipelineException">The node refuses, fails or is not there.</exception>
     public static async Task<RunningPipeline> AskAsync(NodeClient node, CancellationToken cancellationToken)
@@ -17,7 +20,7 @@ internal sealed record RunningPipeline(DateTimeOffset At, DateTimeOffset? LakeAw
         {
             var piece = await node.ReadAsync<RunningDocument>($"/v1/running?limit=1000{(next is null ? "" : $"&cursor={Uri.EscapeDataString(next)}")}", cancellationToken);
             tables.AddRange(piece.Items);
-            if ((next = piece.Next) is null) return new RunningPipeline(piece.At, piece.LakeAwaySince, piece.Nodes, piece.Sources, tables);
+            if ((next = piece.Next) is null) return new RunningPipeline(piece.At, piece.LakeAwaySince, piece.Nodes, piece.Sources, tables) { Silent = piece.Silent };
         }
     }
 }

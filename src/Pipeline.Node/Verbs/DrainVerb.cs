@@ -50,6 +50,12 @@ internal sealed class DrainVerb : ChangeVerb
             {
                 var (now, cannot) = await LookAsync(invocation, parsed, mayBeAway: !(isFirst && isNamed), limit.Token);
                 (open, said) = (now is null ? open : OpenOf(now, target), cannot);
+                if (now is not null && open is { Count: > 0 } && OlderThatKeeps(now, target) is { } older)
+                {
+                    invocation.Answer.Take("open", open);
+                    throw older;
+                }
+
                 areLeft = now is null ? areLeft : target.Kind == ControlTargetKind.Node && now.Nodes.Any(node => node.Node == target.Name && node.Roles.Contains(IngestRegistration.Role)) && !AreOthers(now, target);
             }
         }
@@ -115,6 +121,23 @@ internal sealed class DrainVerb : ChangeVerb
         var meant = pipeline.Tables.Where(table => target.Table is { } one ? table.Table == one : table.Table.Source == target.Name).ToList();
         return meant.Count == 0 ? [target.Name] : [.. meant.Where(table => table.State != "paused" || table.Runner is not null).Select(table => table.Table.ToString())];
     }
+
+    /// <summary>What waiting would not end: a node of a release that does not do what operators want; null: there is none, as far as is known.</summary>
+    private static PipelineException? OlderThatKeeps(RunningPipeline pipeline, ControlTarget target)
+    {
+        var isNode = target.Kind == ControlTargetKind.Node;
+        if (pipeline.Silent.FirstOrDefault(node => isNode ? node.Node == target.Name : AreReadElsewhere(pipeline, target)) is { } silent)
+            return new PipelineException(FaultKind.Invalid, $"Node {silent.Node}", $"it is of a release that does not know what operators want: {(isNode ? "it reads on" : $"it may read on what is meant by {target}")}, and nobody can say what is open there",
+                "Stop it with SIGTERM: it commits what is open, and others read on. Start it again with the program of this release.");
+        if (isNode && AreOthers(pipeline, target) && pipeline.Silent.FirstOrDefault(node => node.PlacesWork) is { } placing)
+            return new PipelineException(FaultKind.Invalid, $"Node {placing.Node}", $"it says which node reads what, and is of a release that takes nothing from a drained one: what {target} has read rests",
+                $"Stop it with SIGTERM, and what {target} has read moves; start it again with the program of this release. Or let {target} go on: './pipeline resume {target} --reason WHY'.");
+        return null;
+    }
+
+    /// <summary>No node that reports reads any of it.</summary>
+    private static bool AreReadElsewhere(RunningPipeline pipeline, ControlTarget target) =>
+        !pipeline.Tables.Any(table => (target.Table is { } one ? table.Table == one : table.Table.Source == target.Name) && table.Nodes.Count > 0);
 
     /// <summary>A run is open where it goes on; a Bronze table until others have it, or, where there are none or they leave it alone, until it rests.</summary>
     private static bool IsOpenOn(WorkItem table, string node, bool areOthers) =>

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
 using Pipeline.Core;
+using Pipeline.Ingest;
 using Pipeline.Remoting.Joining;
 
 namespace Pipeline.Operations.Control;
@@ -186,6 +187,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     private string? RefusalOf(Order order) => order.Target.Kind != ControlTargetKind.Node ? null
         : MemberOf(order.Target.Name) is null ? "no node of the cluster is called so"
         : order.Kind != OrderKind.Restart && IsAnother(order) ? "the node that is called so now has started since it was given"
+        : order.Kind != OrderKind.Down && Silent().Any(silent => silent.Node == order.Target.Name) ? "the node is of a release that knows no orders: stop it with SIGTERM, and start it again with the program of this release"
         : null;
 
     private bool IsAnother(Order order) => FactsOf(order.Target.Name) is { } facts && facts.StartedAt > order.At;
@@ -300,6 +302,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         if (!Context.IsFromCluster(_log, report, report.Facts.Node)) return;
         var isNew = !_nodes.ContainsKey(report.Facts.Node);
         _nodes[report.Facts.Node] = Sender;
+        See();
         _view.Hear(report, _setup.Time.GetUtcNow());
         _setup.Events.Hear(report, _view.Lines.Where(line => line.Facts.Node != report.Facts.Node));
         if (report.By is { } by) Learn(by);
@@ -333,15 +336,31 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     /// <summary>Until one that has just come is heard of, what was said before holds. One that says nothing for long is of a release that reports to nobody.</summary>
     private void Compare()
     {
-        var (now, members) = (_setup.Time.GetUtcNow(), _cluster.State.Members.Where(member => member.Status is MemberStatus.Up or MemberStatus.WeaklyUp or MemberStatus.Leaving).ToList());
-        foreach (var gone in _seen.Keys.Except(members.Select(member => member.UniqueAddress)).ToList()) _seen.Remove(gone);
-        foreach (var member in members) _seen.TryAdd(member.UniqueAddress, now);
+        var (now, members) = (_setup.Time.GetUtcNow(), See());
         var telling = members.Select(member => (Node: NodeNames.Of(member.Address), Seen: _seen[member.UniqueAddress])).Where(member => _nodes.ContainsKey(member.Node) || now.Since(member.Seen) < SilentMax).Select(member => member.Node);
         if (_configurations.Compare(telling) is not { } unlike || (_unlike is { } said && said.SequenceEqual(unlike) && _compared.SetEquals(_configurations.Known))) return;
         _compared = [.. _configurations.Known];
         if (_unlike is not { } before || !before.SequenceEqual(unlike)) Tell(unlike, wereUnlike: _unlike is { IsEmpty: false });
         _unlike = unlike;
         Push();
+    }
+
+    /// <summary>The nodes of the cluster, and since when each is known.</summary>
+    private List<Member> See()
+    {
+        var (now, members) = (_setup.Time.GetUtcNow(), _cluster.State.Members.Where(member => member.Status is MemberStatus.Up or MemberStatus.WeaklyUp or MemberStatus.Leaving).ToList());
+        foreach (var gone in _seen.Keys.Except(members.Select(member => member.UniqueAddress)).ToList()) _seen.Remove(gone);
+        foreach (var member in members) _seen.TryAdd(member.UniqueAddress, now);
+        return members;
+    }
+
+    /// <summary>One that does not answer its neighbours either may be of this release.</summary>
+    private SilentNode[] Silent()
+    {
+        var (now, members) = (_setup.Time.GetUtcNow(), See());
+        var places = members.Where(member => member.HasRole(IngestRegistration.Role)).Aggregate((Member?)null, (oldest, member) => oldest?.IsOlderThan(member) == true ? oldest : member);
+        return [.. members.Where(member => !_nodes.ContainsKey(NodeNames.Of(member.Address)) && now.Since(_seen[member.UniqueAddress]) >= SilentMax && !_cluster.State.Unreachable.Contains(member))
+            .Select(member => new SilentNode(NodeNames.Of(member.Address), member == places))];
     }
 
     private void Tell(ImmutableArray<UnlikeTable> unlike, bool wereUnlike)
@@ -360,7 +379,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
 
     private void OnGetPipeline(GetPipeline get)
     {
-        if (Context.IsFromCluster(_log, get, "the pipeline")) Sender.Tell(_view.Page(get.After, _setup.Time.GetUtcNow(), _away, _unrecorded.Keys) with { Wishes = [.. Wanted.Wishes], Unlike = [.. _unlike ?? []] });
+        if (Context.IsFromCluster(_log, get, "the pipeline")) Sender.Tell(_view.Page(get.After, _setup.Time.GetUtcNow(), _away, _unrecorded.Keys) with { Wishes = [.. Wanted.Wishes], Unlike = [.. _unlike ?? []], Silent = Silent() });
     }
 
     private void WriteEvents()

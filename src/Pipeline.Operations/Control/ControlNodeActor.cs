@@ -31,7 +31,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
     /// <summary>Said again to be sure, though nothing has changed.</summary>
     private const int ReportsPerWhole = 30;
 
-    /// <summary>Of a node that is up: nobody compares configurations then, as where the oldest node is of a release that has no singleton for it.</summary>
+    /// <summary>Of a node that is up: nobody does what operators want or compares configurations then, as where the oldest node is of a release that has no singleton for it.</summary>
     private const int UnansweredMax = 20;
 
     /// <summary>Orders that are remembered as heard.</summary>
@@ -58,6 +58,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         Receive<LookAgainAt>(OnLookAgain);
         Receive<LeaveWork>(OnLeave);
         Receive<LogLevelWork>(OnLogLevel);
+        Receive<GetSilentLeader>(_ => Sender.Tell(new SilentLeader(LeaderThatIsSilent())));
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -68,7 +69,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
 
     private void OnReportDue()
     {
-        if (_desired is null && Cluster.Get(Context.System).SelfMember.Status == MemberStatus.Up && ++_unanswered == UnansweredMax)
+        if (Cluster.Get(Context.System).SelfMember.Status == MemberStatus.Up && ++_unanswered == UnansweredMax && _desired is null)
         {
             _setup.Holds.Compared();
             _setup.Ingest?.Tell(new HoldsChanged());
@@ -76,6 +77,14 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
 
         if (_setup.Ingest is { } ingest) ingest.Tell(new GetIngestStatus());
         else Report(new IngestStatus([], 0));
+    }
+
+    /// <summary>One that does not answer its neighbours either may be of this release, and this node itself has a singleton.</summary>
+    private string? LeaderThatIsSilent()
+    {
+        var cluster = Cluster.Get(Context.System);
+        var oldest = cluster.State.Members.Where(member => member.Status is MemberStatus.Up or MemberStatus.Leaving).Aggregate((Member?)null, (oldest, member) => oldest?.IsOlderThan(member) == true ? oldest : member);
+        return _unanswered < UnansweredMax || oldest is null || oldest.UniqueAddress == cluster.SelfUniqueAddress || cluster.State.Unreachable.Contains(oldest) ? null : NodeNames.Of(oldest.Address);
     }
 
     private void Report(IngestStatus ingest)
@@ -117,7 +126,7 @@ internal sealed class ControlNodeActor : ReceiveActor, IWithTimers
         if (desired.Singleton != _desired?.Singleton) _isToldAnew = true;
         // One that has moved does not know every node yet: what was said before holds.
         if (desired.Unlike is null) desired = desired with { Unlike = _desired?.Unlike };
-        _desired = desired;
+        (_desired, _unanswered) = (desired, 0);
         _setup.Holds.Set(desired.ToWork(), _setup.Facts.Node);
         if (IsCompared) _setup.Holds.Compared();
         // It knows whose work that is, and does nothing twice.

@@ -239,6 +239,11 @@ public sealed record NodeLine(NodeFacts Facts, DateTimeOffset HeardAt, long Numb
     public Trouble[] Troubles { get; init; } = [];
 }
 
+/// <summary>A node of the cluster that answers its neighbours and reports to nobody: it is of a release that knows no wishes of operators.</summary>
+/// <param name="Node">Its host name and port.</param>
+/// <param name="PlacesWork">It is the oldest of those that read, and says which of them reads what: it takes nothing from a drained one.</param>
+public sealed record SilentNode(string Node, bool PlacesWork);
+
 /// <summary>A table, as all nodes together see it.</summary>
 /// <param name="Report">The worst state, the sum of rows, the newest times.</param>
 /// <param name="Nodes">Those that work on it, and how many of its workers each has.</param>
@@ -258,7 +263,16 @@ public sealed record PipelinePage(DateTimeOffset At, NodeLine[] Nodes, TableLine
 
     /// <summary>Tables of which not all nodes' configurations say the same, on each page.</summary>
     public UnlikeTable[] Unlike { get; init; } = [];
+
+    /// <summary>On each page.</summary>
+    public SilentNode[] Silent { get; init; } = [];
 }
+
+/// <summary>Within a node: who keeps what operators want from being done? Answer: <see cref="SilentLeader"/>.</summary>
+internal sealed record GetSilentLeader : INoSerializationVerificationNeeded;
+
+/// <param name="Node">The oldest of the cluster, which has to do what operators want and does not; null: somebody does, or may yet.</param>
+internal sealed record SilentLeader(string? Node) : INoSerializationVerificationNeeded;
 
 /// <summary>Within a node: it is to be stopped and started again.</summary>
 internal sealed record NodeRestartAsked : INoSerializationVerificationNeeded;

@@ -35,10 +35,16 @@ public sealed class RunningControl(LakeControl lake, IActorRef singleton, IActor
         {
             if (await AskAsync<PipelinePage>(new GetPipeline(after), cancellationToken) is not { } page) return null;
             tables.AddRange(page.Tables);
-            if (page.Next is null) return new PipelineStatus(page.At, page.Nodes, tables, page.LakeAway, page.Unrecorded) { Wishes = page.Wishes, Unlike = page.Unlike };
+            if (page.Next is null) return new PipelineStatus(page.At, page.Nodes, tables, page.LakeAway, page.Unrecorded) { Wishes = page.Wishes, Unlike = page.Unlike, Silent = page.Silent };
             after = page.Next;
         }
     }
+
+    /// <summary>
+    /// The node that has to do what operators want, as the oldest of the cluster, and has not answered for long though it is there: it is of a release that cannot.
+    /// </summary>
+    /// <returns>Null: there is none such, or it is too early to say.</returns>
+    public async Task<string?> SilentLeaderAsync(CancellationToken cancellationToken) => (await voice.TryAskAsync<SilentLeader>(new GetSilentLeader(), Patience, cancellationToken))?.Node;
 
     private Task<T?> AskAsync<T>(object question, CancellationToken cancellationToken)
         where T : class => singleton.TryAskAsync<T>(question, Patience, cancellationToken);
@@ -55,4 +61,7 @@ public sealed record PipelineStatus(DateTimeOffset At, IReadOnlyList<NodeLine> N
 
     /// <summary>Tables of which not all nodes' configurations say the same.</summary>
     public IReadOnlyList<UnlikeTable> Unlike { get; init; } = [];
+
+    /// <summary>Nodes of a release that reports to nobody.</summary>
+    public IReadOnlyList<SilentNode> Silent { get; init; } = [];
 }

@@ -13,6 +13,10 @@ namespace Pipeline.Node.Tests.Control;
 public sealed class DrainVerbSpec : IDisposable
 {
     private const string Node = "10.0.0.5:4053";
+    private const string Older = "10.0.0.7:4053";
+
+    private static readonly NodeItem This = new(Node, "1.0.0", ["ingest"], DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, "x", IsHeld: false, BufferBytes: 0, Away: []);
+    private static readonly NodeItem Other = This with { Node = "10.0.0.6:4053" };
 
     private readonly ScratchDirectory _directory = new("pipeline-drain-");
     private readonly HttpListener _listener = new();
@@ -54,10 +58,73 @@ public sealed class DrainVerbSpec : IDisposable
         Assert.Equal([Node], run.Document["open"]!.AsArray().Select(open => (string)open!));
     }
 
-    private async Task<NodeRun> DrainAsync(string wait)
+    [Theory]
+    [InlineData(Node, Older, "it reads on")]
+    [InlineData("bronze/events/clicks", Older, "it may read on what is meant by bronze/events/clicks")]
+    [InlineData("events", Older, "it may read on what is meant by events")]
+    public async Task What_a_node_of_a_release_before_reads_is_not_waited_for(string target, string older, string cause)
     {
-        var config = await RunningNode.ConfigureAsync(_directory, "");
-        return await NodeRun.OfAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_TOKEN"] = "a" }, "drain", Node, "--reason", "a test", "--wait", wait, "--url", _url.ToString(), "--config", config, "-o", "json");
+        var silent = target == Node ? target : older;
+        var serving = ServeAsync(Saying([Other], new SilentItem(silent, PlacesWork: false)));
+
+        var run = await DrainAsync("10m", target);
+
+        await serving;
+        AssertTold(run, silent, cause, "Stop it with SIGTERM");
+        Assert.Equal([target], run.Document["open"]!.AsArray().Select(open => (string)open!));
+    }
+
+    [Fact]
+    public async Task That_a_node_of_a_release_before_places_the_work_is_told_and_not_waited_for()
+    {
+        var serving = ServeAsync(Saying([This, Other], new SilentItem(Older, PlacesWork: true)));
+
+        var run = await DrainAsync("10m");
+
+        await serving;
+        AssertTold(run, Older, $"takes nothing from a drained one: what {Node} has read rests", $"./pipeline resume {Node} --reason WHY");
+    }
+
+    [Fact]
+    public async Task Where_a_node_of_a_release_before_only_reads_along_others_take_over_as_ever()
+    {
+        var serving = ServeAsync(Saying([This, Other], new SilentItem(Older, PlacesWork: false)), Saying([This with { IsHeld = true }, Other], new SilentItem(Older, PlacesWork: false)));
+
+        var run = await DrainAsync("10m");
+
+        await serving;
+        Assert.True(run.ExitCode == ExitCode.Done, run.ToString());
+    }
+
+    [Fact]
+    public async Task That_nobody_does_what_operators_want_where_the_oldest_node_is_of_a_release_before_is_told_and_not_waited_for()
+    {
+        var serving = ServeAsync(response =>
+        {
+            response.StatusCode = (int)HttpStatusCode.Conflict;
+            response.ContentType = ApiProblem.MediaType;
+            response.Close(JsonSerializer.SerializeToUtf8Bytes(new ApiProblem(409, "older_release", $"Node {Older}", "it is the oldest", "Stop it with SIGTERM."), ApiJson.Options), willBlock: true);
+        });
+
+        var run = await DrainAsync("10m");
+
+        await serving;
+        AssertTold(run, Older, "it is the oldest", "Stop it with SIGTERM");
+    }
+
+    private static void AssertTold(NodeRun run, string node, string cause, string nextStep)
+    {
+        Assert.True(run.ExitCode == ExitCode.Failed, run.ToString());
+        var error = Assert.Single(run.Document["errors"]!.AsArray())!;
+        Assert.Equal($"Node {node}", (string)error["thing"]!);
+        Assert.Contains(cause, (string)error["cause"]!, StringComparison.Ordinal);
+        Assert.Contains(nextStep, (string)error["next_step"]!, StringComparison.Ordinal);
+    }
+
+    private async Task<NodeRun> DrainAsync(string wait, string target = Node)
+    {
+        var config = await RunningNode.ConfigureAsync(_directory, """events { type = kafka, bootstrap = "127.0.0.1:1", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json } } }""");
+        return await NodeRun.OfAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_TOKEN"] = "a" }, "drain", target, "--reason", "a test", "--wait", wait, "--url", _url.ToString(), "--config", config, "-o", "json");
     }
 
     private async Task ServeAsync(params Action<HttpListenerResponse>[] answers)
@@ -71,10 +138,11 @@ public sealed class DrainVerbSpec : IDisposable
         response.Close();
     };
 
-    private static Action<HttpListenerResponse> Saying(bool isHeld) => response =>
+    private static Action<HttpListenerResponse> Saying(bool isHeld) => Saying([This with { IsHeld = isHeld, Roles = [] }]);
+
+    private static Action<HttpListenerResponse> Saying(IReadOnlyList<NodeItem> nodes, params IReadOnlyList<SilentItem> silent) => response =>
     {
-        var now = DateTimeOffset.UnixEpoch;
-        var document = new RunningDocument(ApiJson.SchemaVersion, now, LakeAwaySince: null, Unrecorded: [], [new NodeItem(Node, "1.0.0", [], now, now, "x", isHeld, BufferBytes: 0, Away: [])], Sources: [], Items: [], Next: null);
+        var document = new RunningDocument(ApiJson.SchemaVersion, DateTimeOffset.UnixEpoch, LakeAwaySince: null, Unrecorded: [], nodes, Sources: [], Items: [], Next: null) { Silent = silent };
         response.ContentType = "application/json";
         response.Close(JsonSerializer.SerializeToUtf8Bytes(document, ApiJson.Options), willBlock: true);
     };

@@ -13,7 +13,7 @@ namespace Pipeline.Operations.Tests.Control;
 public sealed class ControlActorSpec : IDisposable
 {
     private const string Settings = """
-        akka { loglevel = OFF, stdout-loglevel = OFF, actor.provider = cluster, remote.dot-netty.tcp { hostname = "127.0.0.1", port = 0 } }
+        akka { loglevel = OFF, stdout-loglevel = OFF, actor.provider = cluster, cluster.roles = [ingest], remote.dot-netty.tcp { hostname = "127.0.0.1", port = 0 } }
         """;
 
     private static readonly TableId Users = TableId.Silver("users");
@@ -76,6 +76,46 @@ public sealed class ControlActorSpec : IDisposable
 
         Assert.Equal((null, 0), (before.Unlike, before.Compared!.Length));
         Assert.Equal(["b:1"], after.Compared!);
+    }
+
+    [Fact]
+    public async Task A_node_of_the_cluster_that_reports_to_nobody_is_told_of_and_that_it_places_work_where_it_is_the_oldest()
+    {
+        var time = new HeldClock(DateTimeOffset.UnixEpoch) { AutoAdvanceAmount = TimeSpan.Zero };
+        var self = await JoinAsync();
+        using var events = new EventRecord(_lake, time);
+        var singleton = Singleton(events, time);
+
+        var early = await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+        time.Advance(TimeSpan.FromSeconds(16));
+        var late = await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+        singleton.Tell(ReportOf(self, DateTimeOffset.UnixEpoch), _system.ActorOf(Props.Empty));
+        var heard = await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+
+        Assert.Empty(early.Silent);
+        Assert.Equal([new SilentNode(self, PlacesWork: true)], late.Silent);
+        Assert.Empty(heard.Silent);
+    }
+
+    [Theory]
+    [InlineData(ControlVerb.Restart)]
+    [InlineData(ControlVerb.Leave)]
+    public async Task An_order_that_a_node_of_a_release_before_would_not_understand_is_refused(ControlVerb verb)
+    {
+        var time = new HeldClock(DateTimeOffset.UnixEpoch) { AutoAdvanceAmount = TimeSpan.Zero };
+        var self = await JoinAsync();
+        using var events = new EventRecord(_lake, time);
+        var singleton = Singleton(events, time);
+        await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+        time.Advance(TimeSpan.FromSeconds(16));
+
+        await ApplyAsync(verb, ControlTarget.Node(self));
+        singleton.Tell(new ControlRecorded(), _system.ActorOf(Props.Empty));
+        while ((await _control.StateAsync(Cancel)).Waiting.Any()) await singleton.Ask<PipelinePage>(new GetPipeline(null), Cancel);
+
+        var order = Assert.Single((await _control.StateAsync(Cancel)).Orders);
+        Assert.Equal(OrderOutcome.Refused, order.Outcome);
+        Assert.Contains("of a release that knows no orders", order.Detail, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -43,7 +43,7 @@ public sealed class ControlMessageSerializerSpec
         new RestartUnrecorded(new Order("o1", 0, OrderKind.Restart, ControlTarget.Of(Users), Aim: null, Value: null, "anna", At, "it hangs")),
         new UnrecordedTaken("a1"), new GetPipeline(Users),
         new PipelinePage(At, [new NodeLine(Facts, At, 4, IsHeld: false, 4096, ["Lake s3://b"]) { Troubles = [Away] }],
-            [new TableLine(Report, ImmutableDictionary<string, ImmutableArray<WorkerLine>>.Empty.Add("10.0.0.5:4053", Report.Workers))], Users, At, ["a1"]) { Wishes = [Said], Unlike = [Unlike] },
+            [new TableLine(Report, ImmutableDictionary<string, ImmutableArray<WorkerLine>>.Empty.Add("10.0.0.5:4053", Report.Workers))], Users, At, ["a1"]) { Wishes = [Said], Unlike = [Unlike], Silent = [new SilentNode("10.0.0.7:4053", PlacesWork: true)] },
     ];
 
     [Fact]

@@ -54,11 +54,36 @@ public sealed class ControlNodeActorSpec : IDisposable
         var cluster = Akka.Cluster.Cluster.Get(_system);
         await cluster.JoinAsync(cluster.SelfAddress, Cancel);
         _holds.AwaitComparison(() => true);
-        Monitor(_system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
+        var monitor = Monitor(_system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
 
         await FirstAsync<HoldsChanged>(_ => true);
 
         Assert.False(_holds.Has(Users));
+        // Its own release does know how.
+        Assert.Null((await monitor.Ask<SilentLeader>(new GetSilentLeader(), Cancel)).Node);
+    }
+
+    [Fact]
+    public async Task A_node_that_nobody_answers_though_the_oldest_of_its_cluster_is_there_says_which_that_is_until_it_is_answered()
+    {
+        using var older = ActorSystem.Create("node", Settings);
+        var oldest = Akka.Cluster.Cluster.Get(older).SelfAddress;
+        await Akka.Cluster.Cluster.Get(older).JoinAsync(oldest, Cancel);
+        await Akka.Cluster.Cluster.Get(_system).JoinAsync(oldest, Cancel);
+        var monitor = Monitor(_system.ActorOf(Props.Create(() => new Listener(_heard.Writer))));
+
+        string? leader;
+        do leader = (await monitor.Ask<SilentLeader>(new GetSilentLeader(), Cancel)).Node;
+        while (leader is null);
+        Assert.Equal(NodeNames.Of(oldest), leader);
+
+        var singleton = _system.ActorOf(Props.Create(() => new Listener(_heard.Writer)));
+        do
+        {
+            monitor.Tell(new DesiredWork("s", 1, [], [], [], [], []), singleton);
+            leader = (await monitor.Ask<SilentLeader>(new GetSilentLeader(), Cancel)).Node;
+        }
+        while (leader is not null);
     }
 
     [Fact]

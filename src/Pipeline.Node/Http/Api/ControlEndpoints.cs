@@ -11,19 +11,28 @@ internal static class ControlEndpoints
 {
     public static IReadOnlyList<ApiEndpoint> All { get; } =
     [
-        ApiEndpoint.Get("/v1/running", ApiAccess.Viewer, "What each node, source and table is doing now, how late it is and what it waits for, as the nodes say: nothing is read from the lake.", RunningAsync, Pages.Limit, Pages.Cursor),
+        new(HttpMethods.Get, "/v1/running", ApiAccess.Viewer, "What each node, source and table is doing now, how late it is and what it waits for, as the nodes say: nothing is read from the lake.", RunningAsync) { Answer = typeof(RunningDocument), Parameters = [Pages.Limit, Pages.Cursor] },
         ApiEndpoint.Get("/v1/control", ApiAccess.Viewer, "What operators want held, and their orders: who, when and why.", StateAsync),
         new(HttpMethods.Post, "/v1/plans", ApiAccess.Operator, "What a change would do, and the id by which it is applied; nothing changes.", PlanAsync) { Body = typeof(PlanRequest), Answer = typeof(PlanDocument) },
         new(HttpMethods.Post, "/v1/plans/apply", ApiAccess.Operator, "Does what was planned, once, for a reason; refused when what it was planned over has moved.", ApplyAsync) { Body = typeof(ApplyRequest), Answer = typeof(AppliedDocument), Changes = true },
     ];
 
-    private static async Task<RunningDocument> RunningAsync(ApiCall call)
+    private static async Task RunningAsync(ApiCall call)
     {
         if (await call.Node.Control.StatusAsync(call.Ended) is not { } status)
-            throw new PipelineException(FaultKind.Unreachable, "The pipeline's control", "it does not answer: it may be on its way from one node to another", "Ask again in some seconds.");
+        {
+            if (await call.Node.Control.SilentLeaderAsync(call.Ended) is not { } leader) throw new PipelineException(FaultKind.Unreachable, "The pipeline's control", "it does not answer: it may be on its way from one node to another", "Ask again in some seconds.");
+            await new ApiProblem(StatusCodes.Status409Conflict, "older_release", $"Node {leader}", "it is the oldest of the cluster, and so would have to do what operators want, and is of a release that does not know how: until it has gone, nobody does",
+                "Stop it with SIGTERM: the others read on. Start it again with the program of this release.").WriteAsync(call.Http);
+            return;
+        }
+
         var running = StatusOfRunning.Of(status, call.Node.Options);
         var page = Pages.Of(call, running.Tables.Select(WorkItem.Of), item => item.Table.ToString(), []);
-        return new RunningDocument(ApiJson.SchemaVersion, status.At, status.LakeAway, status.Unrecorded, [.. status.Nodes.Select(NodeItem.Of)], [.. running.Sources.Select(SourceItem.Of)], page.Items, page.Next);
+        await ApiAnswer.WriteAsync(call.Http, new RunningDocument(ApiJson.SchemaVersion, status.At, status.LakeAway, status.Unrecorded, [.. status.Nodes.Select(NodeItem.Of)], [.. running.Sources.Select(SourceItem.Of)], page.Items, page.Next)
+        {
+            Silent = [.. status.Silent.Select(SilentItem.Of)],
+        });
     }
 
     private static async Task<ControlDocument> StateAsync(ApiCall call)

@@ -8,7 +8,18 @@ namespace Pipeline.Node.Http.Api.Documents;
 /// <param name="Unrecorded">Ids of wishes that act and are not recorded yet.</param>
 /// <param name="Nodes">All of them, on each piece.</param>
 /// <param name="Sources">All of which a table is known, on each piece.</param>
-internal sealed record RunningDocument(int SchemaVersion, [property: Passing] DateTimeOffset At, DateTimeOffset? LakeAwaySince, IReadOnlyList<string> Unrecorded, IReadOnlyList<NodeItem> Nodes, IReadOnlyList<SourceItem> Sources, IReadOnlyList<WorkItem> Items, string? Next);
+internal sealed record RunningDocument(int SchemaVersion, [property: Passing] DateTimeOffset At, DateTimeOffset? LakeAwaySince, IReadOnlyList<string> Unrecorded, IReadOnlyList<NodeItem> Nodes, IReadOnlyList<SourceItem> Sources, IReadOnlyList<WorkItem> Items, string? Next)
+{
+    /// <summary>Nodes of a release that reports to nobody, on each piece.</summary>
+    public IReadOnlyList<SilentItem> Silent { get; init; } = [];
+}
+
+/// <param name="Node">Its host name and port.</param>
+/// <param name="PlacesWork">It says which node reads what, and takes nothing from a drained one.</param>
+internal sealed record SilentItem(string Node, bool PlacesWork)
+{
+    public static SilentItem Of(SilentNode node) => new(node.Node, node.PlacesWork);
+}
 
 /// <param name="Node">Its host name and port.</param>
 /// <param name="Configuration">A fingerprint: nodes of one configuration have the same.</param>
