@@ -48,7 +48,7 @@ public static class TableListing
                 }
 
                 var directory = string.Join('/', parts[..depth]);
-                if (await HasAsync(store, directory, cancellationToken)) yield return TableId.Parse(directory);
+                if (await HasLogAsync(store, directory, cancellationToken)) yield return TableId.Parse(directory);
                 // '0' follows '/': the first path that is not below the directory.
                 startAt = directory + "0";
             }
@@ -56,13 +56,17 @@ public static class TableListing
     }
 
     /// <summary>Whether a table of that name is there; whether it can be read is another question.</summary>
-    /// <exception cref="PipelineException">The store fails, or the table's location has lost what it had.</exception>
+    /// <exception cref="PipelineException">The store fails, or the table lies where nobody says how to reach it, or in a location that has lost what it had.</exception>
     public static async ValueTask<bool> HasAsync(IObjectStore store, string directory, CancellationToken cancellationToken)
     {
-        if (await FirstAsync(store, $"{directory}/_delta_log/", startAt: null, cancellationToken) is not null) return true;
+        if (await HasLogAsync(store, directory, cancellationToken)) return true;
         if (store is PlacedStore placed) await placed.RequireThereAsync(directory, cancellationToken);
+        else await TablePlace.RequireNoneAsync(store, directory, cancellationToken);
         return false;
     }
+
+    private static async ValueTask<bool> HasLogAsync(IObjectStore store, string directory, CancellationToken cancellationToken) =>
+        await FirstAsync(store, $"{directory}/_delta_log/", startAt: null, cancellationToken) is not null;
 
     /// <summary>A location that is away hides no table of its own, and none of others: each is told when it is opened.</summary>
     private static async ValueTask<IReadOnlyList<TableId>> PlacedAsync(PlacedStore store, CancellationToken cancellationToken)

@@ -26,7 +26,7 @@ internal static class LogReaders
             if (id.Layer == Layer.Bronze || id.ToString() == directory) continue;
             try
             {
-                // One whose location is away is listed, and says so when it is asked for.
+                // One whose location is away or in no configuration is listed, and says so when it is asked for.
                 if (await TableListing.HasAsync(lake, id.ToString(), cancellationToken)
                     && await new LogReader(lake, id.ToString(), NullLogger.Instance).LoadAsync(version: null, cancellationToken) is { } snapshot && snapshot.Reflects(directory) is { } version)
                     readings.Add(new LogReading(id, version, snapshot.CommittedAt));

@@ -94,6 +94,19 @@ public sealed class LogCleanupSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_table_whose_place_no_configuration_has_any_more_is_not_one_that_needs_nothing()
+    {
+        var store = await PlacedAsync("silver");
+        await TwelveVersionsAsync(store);
+        await ReadsAsync("silver/users", Bronze, 3, store: store);
+        var bronze = (await DeltaTable.TryOpenAsync(new LocalObjectStore(Path.Combine(_scratch.Root, "home")), Bronze, TimeProvider.System, Cancel))!;
+
+        var cleaned = await LogCleanup.RunAsync(bronze.Handle, bronze.Current, Cancel);
+
+        Assert.Equal((0, "silver/users"), (cleaned.Deleted, Assert.Single(cleaned.Held).Reader.ToString()));
+    }
+
+    [Fact]
     public async Task A_clock_that_is_a_year_ahead_of_the_store_s_removes_nothing()
     {
         var bronze = await TwelveVersionsAsync(isOld: false);

@@ -30,6 +30,8 @@ public sealed class UnknownPlacesSpec
         Assert.Equal(FaultKind.Damaged, (await Assert.ThrowsAsync<PipelineException>(() => lake.TryOpenAsync(TableId.Silver("orders"), Cancel).AsTask())).Kind);
         Assert.NotNull(await lake.TryOpenAsync(Users, Cancel));
         Assert.Null(await lake.TryOpenAsync(TableId.Silver("users"), Cancel));
+        Assert.Contains(unknown.Cause, (await Assert.ThrowsAsync<PipelineException>(() => TableListing.HasAsync(_home, Orders.ToString(), Cancel).AsTask())).Cause, StringComparison.Ordinal);
+        Assert.False(await TableListing.HasAsync(_home, "silver/users", Cancel));
     }
 
     [Fact]
