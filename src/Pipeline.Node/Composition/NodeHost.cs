@@ -177,7 +177,7 @@ internal sealed class NodeHost : IAsyncDisposable
             .AddStartup((system, _) =>
             {
                 logs.Levels.Follow(system);
-                var meter = new NodeMeter(system, DirectoriesOf(options, lake), certificates, certificatesMet, time);
+                var meter = new NodeMeter(system, NodeDirectories.Of(options), certificates, certificatesMet, time);
                 system.RegisterOnTermination(meter.Dispose);
             }));
 
@@ -220,15 +220,6 @@ internal sealed class NodeHost : IAsyncDisposable
             log.NoSocket(SocketPlace.DirectoryOf(options.Http), e.Message.ReplaceLineEndings(" ").TrimEnd('.'));
             return null;
         }
-    }
-
-    /// <summary>Directories of this machine that a node fills.</summary>
-    internal static Dictionary<string, string> DirectoriesOf(PipelineOptions options, Lake lake)
-    {
-        var directories = new Dictionary<string, string>(StringComparer.Ordinal) { ["work"] = options.Transform.TempDirectory, ["spool"] = options.Telemetry.SpoolLocation };
-        if (lake.Store.LocalPath("") is not null) directories["lake"] = lake.Store.Location;
-        foreach (var location in options.Lake.Places.Locations.Values.Where(location => !location.IsBucket)) directories[$"locations.{location.Name}"] = location.Address;
-        return directories;
     }
 
     /// <summary>

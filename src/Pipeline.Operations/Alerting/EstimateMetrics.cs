@@ -39,7 +39,7 @@ public static class EstimateMetrics
     {
         var pipeline = new MeasuredPipeline(
             [.. options.Sources.Select(source => new MeasuredSource(source.Name, MeterOf(source.Kind), [.. source.Tables.Select(table => table.Name)], source.Kind == "kafka" ? request.Partitions : 1))],
-            [.. options.Graph.Tables], request.Nodes, ["cloudwatch"]);
+            [.. options.Graph.Tables], request.Nodes, ["cloudwatch"], [.. NodeDirectories.Of(options).Keys]);
         var expected = ExpectedSeries.Of(pipeline).DistinctBy(series => (series.Instrument.Name, string.Join('\n', series.Tags))).ToList();
         var intervals = (long)(Month / options.Telemetry.Interval);
         var bytes = expected.Sum(series => (long)BytesOfASeries + series.Instrument.Name.Length + series.Tags.Sum(tag => BytesOfATag + tag.Length));

@@ -103,10 +103,10 @@ public static class Alerts
     public static readonly Alert DiskLow = new("DiskLow", Urgency.Ticket, Instruments.DiskFree,
         new AlertCondition.Value(Comparison.Below, Threshold: 2L << 30, Points: 5, Minutes: 60, IsTable: false),
         "A disk has less than two gigabytes left",
-        "On a node the disk of the directory named is nearly full: `work` ends runs that spill, `spool` loses metrics, `lake` stops commits. None of it loses rows; what waits goes on when there is room.",
+        "On a node the disk of the directory named is nearly full: `work` ends runs that spill, `spool` loses metrics, `lake` stops commits, and `locations.NAME` those of the tables that lie there. None of it loses rows; what waits goes on when there is room.",
         [
             "`pipeline.node.disk.free.bytes` says of which directory; in Prometheus `instance` says of which node, else the log of the node whose runs fail.",
-            "`work`: give it another disk, or fewer jobs at once (`transform.jobs-max`). `lake`: `./pipeline vacuum` deletes what no version needs.",
+            "`work`: give it another disk, or fewer jobs at once (`transform.jobs-max`). `lake`, `locations.NAME`: `./pipeline vacuum` deletes what no version needs.",
             "Look what else is on that disk.",
         ]);
 

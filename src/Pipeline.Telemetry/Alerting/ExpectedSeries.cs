@@ -11,7 +11,8 @@ public sealed record MeasuredSource(string Name, string Meter, IReadOnlyList<str
 /// <summary>What a pipeline has that is measured.</summary>
 /// <param name="Transformed">Its Silver and Gold tables.</param>
 /// <param name="Sinks">Where metrics are sent.</param>
-public sealed record MeasuredPipeline(IReadOnlyList<MeasuredSource> Sources, IReadOnlyList<TableId> Transformed, int Nodes, IReadOnlyList<string> Sinks);
+/// <param name="Directories">Those of a node whose disk's free space is measured, by what the tag calls them.</param>
+public sealed record MeasuredPipeline(IReadOnlyList<MeasuredSource> Sources, IReadOnlyList<TableId> Transformed, int Nodes, IReadOnlyList<string> Sinks, IReadOnlyList<string> Directories);
 
 /// <summary>
 /// The series that a pipeline will send, before it runs: its instruments with the values that their tags will have. What is
@@ -31,7 +32,6 @@ public static class ExpectedSeries
         ["outcome"] = ["succeeded"],
         ["dimension"] = ["completeness", "consistency", "timeliness", "uniqueness", "validity"],
         ["kind"] = ["managed", "native", "resident"],
-        ["directory"] = ["lake", "spool", "work"],
     };
 
     public static IReadOnlyList<(InstrumentInfo Instrument, IReadOnlyList<string> Tags)> Of(MeasuredPipeline pipeline) =>
@@ -58,6 +58,7 @@ public static class ExpectedSeries
             "layer" => [before[0].Split('/')[0]],
             "split" => sources.Where(source => source.Name == before[0]).SelectMany(source => source.Tables.SelectMany(table => Enumerable.Range(0, source.Partitions).Select(part => $"{table}-{part}"))),
             "sink" => pipeline.Sinks,
+            "directory" => pipeline.Directories,
             "address" => Enumerable.Range(1, pipeline.Nodes).Select(node => $"node-{node}"),
             _ => Fixed.GetValueOrDefault(tag, ["*"]),
         };

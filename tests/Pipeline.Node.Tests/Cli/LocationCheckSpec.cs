@@ -1,11 +1,13 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Pipeline.Configuration;
 using Pipeline.Core;
+using Pipeline.Core.Metrics;
 using Pipeline.Delta;
 using Pipeline.Delta.Places;
 using Pipeline.Delta.Storage;
 using Pipeline.Node.Composition;
 using Pipeline.Node.Tests.Failures;
+using Pipeline.Operations.Alerting;
 using Pipeline.Operations.Options;
 using Pipeline.Operations.Planning;
 using Pipeline.Operations.Sources;
@@ -70,10 +72,20 @@ public sealed class LocationCheckSpec : IDisposable
     {
         var (options, lake) = await LoadAsync("");
 
-        var directories = NodeHost.DirectoriesOf(options, lake);
+        var directories = NodeDirectories.Of(options);
 
         Assert.Equal((lake.Store.Location, Internal), (directories["lake"], directories["locations.internal"]));
-        Assert.Equal(["lake", "locations.internal", "spool", "work"], directories.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["lake", "locations.internal", "spool", "work"], directories.Keys);
+        var estimate = EstimateMetrics.Run(new EstimateMetricsRequest(Nodes: 1, Partitions: 1, new MetricPrices()), options);
+        Assert.Equal(directories.Count, Assert.Single(estimate.Instruments, instrument => instrument.Instrument == Instruments.DiskFree).Series);
+    }
+
+    [Fact]
+    public async Task Of_a_lake_in_a_bucket_no_disk_is_told()
+    {
+        var (options, _) = await LoadAsync("", "s3://shop-lake/lake");
+
+        Assert.Equal(["locations.internal", "spool", "work"], NodeDirectories.Of(options).Keys);
     }
 
     private async Task<(bool IsOk, string Detail)> CheckedAsync(string places)
@@ -85,14 +97,14 @@ public sealed class LocationCheckSpec : IDisposable
         return (found.Ok, found.Detail);
     }
 
-    private async Task<(PipelineOptions Options, Lake Lake)> LoadAsync(string places)
+    private async Task<(PipelineOptions Options, Lake Lake)> LoadAsync(string places, string? lakeLocation = null)
     {
         File.Delete(Path.Combine(_directory, "akka.conf"));
         var config = await RunningNode.ConfigureAsync(_directory, "app { type = kafka, bootstrap = \"127.0.0.1:1\", tables { people { topic = people } } }", $$"""
             lake { places { {{places}} } }
             locations { internal { location = "{{Internal}}" }, bucket { location = "s3://shop-external/lake" } }
             """);
-        var options = PipelineOptions.Load(config, SourceKinds.All, Path.Combine(_directory, "lake"), _ => null);
+        var options = PipelineOptions.Load(config, SourceKinds.All, lakeLocation ?? Path.Combine(_directory, "lake"), _ => null);
         return (options, Lakes.Open(options.Lake, TimeProvider.System));
     }
 }
