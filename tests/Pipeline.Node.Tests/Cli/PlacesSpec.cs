@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Pipeline.Configuration;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Composition;
@@ -99,6 +100,48 @@ public sealed class PlacesSpec(HealthySources sources) : IDisposable
 
         Assert.True(File.Exists(Path.Combine(At("streaming"), "_backups", "1.json")));
         Assert.True(Directory.Exists(Path.Combine(At("streaming"), "tables", "bronze", "app", "users")));
+    }
+
+    [Fact]
+    public async Task A_table_is_moved_out_of_the_lake_and_back_as_the_page_of_operations_says()
+    {
+        const string Table = "bronze/app/users";
+        var page = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "operations.md"), Cancel);
+        await ConfigureAsync("");
+        await DoneAsync("run", "--once");
+
+        var id = (string)JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(At("lake"), "_pipeline", "lake.json"), Cancel))!["Id"]!;
+        await WriteAsync(Path.Combine(At("internal"), "_pipeline", "owner.json"), Form("""{"Lake":"ID"}""").Replace("ID", id, StringComparison.Ordinal));
+        await MoveAsync("lake", "internal", Form("""{"location":"NAME","address":"ADDRESS"}""").Replace("NAME", "internal", StringComparison.Ordinal).Replace("ADDRESS", At("internal"), StringComparison.Ordinal));
+
+        Assert.Equal([Table], TablesIn("internal"));
+        await EveryVerbFindsThemAsync("3 3 3 1");
+        await DoneAsync("run", "--once");
+        Assert.DoesNotContain(Table, TablesIn("lake"));
+
+        await MoveAsync("internal", "lake", Form("""{"location":"lake"}"""));
+        await DoneAsync("run", "--once");
+        Assert.Contains(Table, TablesIn("lake"));
+        await DoneAsync("verify", "--lake", At("lake"));
+
+        string Form(string form)
+        {
+            Assert.Contains($"`{form}`", page, StringComparison.Ordinal);
+            return form;
+        }
+
+        async Task MoveAsync(string from, string to, string place)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(At(to), Table))!);
+            Directory.Move(Path.Combine(At(from), Table), Path.Combine(At(to), Table));
+            await WriteAsync(Path.Combine(At("lake"), "_pipeline", "places", $"{Table}.json"), place);
+        }
+
+        static async Task WriteAsync(string path, string json)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await File.WriteAllTextAsync(path, json, Cancel);
+        }
     }
 
     private async Task EveryVerbFindsThemAsync(string rows)
