@@ -25,7 +25,8 @@ public sealed partial class TwoReleasesSpec
 
         await using var older = state.Start(["run"], sources, program: build.Program);
         await older.SaysAsync("1 in the cluster", cancel);
-        await using var newer = state.Start(["run"], sources, configuration: state.ConfigurationJoining(Address().Match(older.Log).Groups[1].Value));
+        var joining = state.ConfigurationJoining(Address().Match(older.Log).Groups[1].Value);
+        await using var newer = state.Start(["run"], sources, configuration: joining);
         await newer.SaysAsync("2 in the cluster", cancel);
         foreach (var n in (int[])[3_001, 3_002, 3_003])
         {
@@ -33,6 +34,15 @@ public sealed partial class TwoReleasesSpec
             await newer.UntilAsync(state.UntilTakenInAsync(sources, cancel));
         }
 
+        // What operators want is for the oldest node to do, and it does not know how: that is said, and not waited for.
+        var own = Address().Match(newer.Log).Groups[1].Value;
+        await using (var drain = state.Start(["drain", own, "--reason", "a test", "--wait", "20m"], sources, configuration: joining))
+        {
+            Assert.True(await drain.ExitAsync(cancel) == 1, drain.Log);
+            Assert.Contains("it is the oldest of the cluster", drain.Log, StringComparison.Ordinal);
+        }
+
+        await using (var resume = state.Start(["resume", own, "--reason", "a test"], sources, configuration: joining)) Assert.True(await resume.ExitAsync(cancel) == 0, resume.Log);
         Assert.Equal(0, await older.StopAsync(cancel));
         await sources.WriteAsync("later", 0, cancel);
         await newer.UntilAsync(state.UntilTakenInAsync(sources, cancel));
@@ -45,8 +55,12 @@ public sealed partial class TwoReleasesSpec
         Assert.True(await verify.ExitAsync(cancel) == 0, verify.Log);
     }
 
-    /// <summary>But for the table that masks, which a release before did without a key: it stands until somebody gives it one.</summary>
-    private static string Errors(string log) => string.Join('\n', log.Split('\n').Where(line => line.Contains(" ERR ", StringComparison.Ordinal) && !line.Contains("there is no key for masks", StringComparison.Ordinal)));
+    /// <summary>
+    /// But for the table that masks, which a release before did without a key: it stands until somebody gives it one. And for where shards were, which a node that leaves may
+    /// not get written down in time on a busy machine: who has them next finds out by himself.
+    /// </summary>
+    private static string Errors(string log) => string.Join('\n', log.Split('\n').Where(line => line.Contains(" ERR ", StringComparison.Ordinal) && !line.Contains("there is no key for masks", StringComparison.Ordinal)
+        && !(line.Contains("updating-state-timeout", StringComparison.Ordinal) && line.Contains("(terminating)", StringComparison.Ordinal))));
 
     [GeneratedRegex(@"Node (\S+) is up with", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Address();

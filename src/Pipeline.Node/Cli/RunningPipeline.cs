@@ -8,7 +8,7 @@ namespace Pipeline.Node.Cli;
 /// <param name="LakeAwaySince">Since when what operators want cannot be read; null: it can.</param>
 internal sealed record RunningPipeline(DateTimeOffset At, DateTimeOffset? LakeAwaySince, IReadOnlyList<NodeItem> Nodes, IReadOnlyList<SourceItem> Sources, IReadOnlyList<WorkItem> Tables)
 {
-    /// <summary>Nodes of a release that reports to nobody.</summary>
+    /// <summary>Nodes that report to nobody, as those of a release before.</summary>
     public IReadOnlyList<SilentItem> Silent { get; init; } = [];
 
     /// <summary>All of it, however many pieces it comes in.</summary>

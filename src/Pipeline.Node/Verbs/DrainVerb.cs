@@ -127,10 +127,10 @@ internal sealed class DrainVerb : ChangeVerb
     {
         var isNode = target.Kind == ControlTargetKind.Node;
         if (pipeline.Silent.FirstOrDefault(node => isNode ? node.Node == target.Name : AreReadElsewhere(pipeline, target)) is { } silent)
-            return new PipelineException(FaultKind.Invalid, $"Node {silent.Node}", $"it is of a release that does not know what operators want: {(isNode ? "it reads on" : $"it may read on what is meant by {target}")}, and nobody can say what is open there",
+            return new PipelineException(FaultKind.Invalid, $"Node {silent.Node}", $"it reports nothing, as nodes do of a release that does not know what operators want: {(isNode ? "it reads on" : $"it may read on what is meant by {target}")}, and nobody can say what is open there",
                 "Stop it with SIGTERM: it commits what is open, and others read on. Start it again with the program of this release.");
         if (isNode && AreOthers(pipeline, target) && pipeline.Silent.FirstOrDefault(node => node.PlacesWork) is { } placing)
-            return new PipelineException(FaultKind.Invalid, $"Node {placing.Node}", $"it says which node reads what, and is of a release that takes nothing from a drained one: what {target} has read rests",
+            return new PipelineException(FaultKind.Invalid, $"Node {placing.Node}", $"it says which node reads what, and reports nothing, as nodes do of a release that takes nothing from a drained one: what {target} has read rests",
                 $"Stop it with SIGTERM, and what {target} has read moves; start it again with the program of this release. Or let {target} go on: './pipeline resume {target} --reason WHY'.");
         return null;
     }

@@ -187,7 +187,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     private string? RefusalOf(Order order) => order.Target.Kind != ControlTargetKind.Node ? null
         : MemberOf(order.Target.Name) is null ? "no node of the cluster is called so"
         : order.Kind != OrderKind.Restart && IsAnother(order) ? "the node that is called so now has started since it was given"
-        : order.Kind != OrderKind.Down && Silent().Any(silent => silent.Node == order.Target.Name) ? "the node is of a release that knows no orders: stop it with SIGTERM, and start it again with the program of this release"
+        : order.Kind != OrderKind.Down && Silent().Any(silent => silent.Node == order.Target.Name) ? "the node reports nothing, as nodes do of a release that knows no orders: stop it with SIGTERM, and start it again with the program of this release"
         : null;
 
     private bool IsAnother(Order order) => FactsOf(order.Target.Name) is { } facts && facts.StartedAt > order.At;

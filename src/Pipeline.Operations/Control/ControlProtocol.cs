@@ -239,7 +239,7 @@ public sealed record NodeLine(NodeFacts Facts, DateTimeOffset HeardAt, long Numb
     public Trouble[] Troubles { get; init; } = [];
 }
 
-/// <summary>A node of the cluster that answers its neighbours and reports to nobody: it is of a release that knows no wishes of operators.</summary>
+/// <summary>A node of the cluster that answers its neighbours and reports to nobody, as those of a release that knows no wishes of operators.</summary>
 /// <param name="Node">Its host name and port.</param>
 /// <param name="PlacesWork">It is the oldest of those that read, and says which of them reads what: it takes nothing from a drained one.</param>
 public sealed record SilentNode(string Node, bool PlacesWork);

@@ -41,7 +41,7 @@ public sealed class RunningControl(LakeControl lake, IActorRef singleton, IActor
     }
 
     /// <summary>
-    /// The node that has to do what operators want, as the oldest of the cluster, and has not answered for long though it is there: it is of a release that cannot.
+    /// The node that has to do what operators want, as the oldest of the cluster, and has not answered for long though it is there, as one of a release that cannot.
     /// </summary>
     /// <returns>Null: there is none such, or it is too early to say.</returns>
     public async Task<string?> SilentLeaderAsync(CancellationToken cancellationToken) => (await voice.TryAskAsync<SilentLeader>(new GetSilentLeader(), Patience, cancellationToken))?.Node;
@@ -62,6 +62,6 @@ public sealed record PipelineStatus(DateTimeOffset At, IReadOnlyList<NodeLine> N
     /// <summary>Tables of which not all nodes' configurations say the same.</summary>
     public IReadOnlyList<UnlikeTable> Unlike { get; init; } = [];
 
-    /// <summary>Nodes of a release that reports to nobody.</summary>
+    /// <summary>Nodes that report to nobody, as those of a release before.</summary>
     public IReadOnlyList<SilentNode> Silent { get; init; } = [];
 }

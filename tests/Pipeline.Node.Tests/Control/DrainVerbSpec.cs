@@ -103,7 +103,7 @@ public sealed class DrainVerbSpec : IDisposable
         {
             response.StatusCode = (int)HttpStatusCode.Conflict;
             response.ContentType = ApiProblem.MediaType;
-            response.Close(JsonSerializer.SerializeToUtf8Bytes(new ApiProblem(409, "older_release", $"Node {Older}", "it is the oldest", "Stop it with SIGTERM."), ApiJson.Options), willBlock: true);
+            response.Close(JsonSerializer.SerializeToUtf8Bytes(new ApiProblem(409, "silent_leader", $"Node {Older}", "it is the oldest", "Stop it with SIGTERM."), ApiJson.Options), willBlock: true);
         });
 
         var run = await DrainAsync("10m");

@@ -22,8 +22,8 @@ internal static class ControlEndpoints
         if (await call.Node.Control.StatusAsync(call.Ended) is not { } status)
         {
             if (await call.Node.Control.SilentLeaderAsync(call.Ended) is not { } leader) throw new PipelineException(FaultKind.Unreachable, "The pipeline's control", "it does not answer: it may be on its way from one node to another", "Ask again in some seconds.");
-            await new ApiProblem(StatusCodes.Status409Conflict, "older_release", $"Node {leader}", "it is the oldest of the cluster, and so would have to do what operators want, and is of a release that does not know how: until it has gone, nobody does",
-                "Stop it with SIGTERM: the others read on. Start it again with the program of this release.").WriteAsync(call.Http);
+            await new ApiProblem(StatusCodes.Status409Conflict, "silent_leader", $"Node {leader}", "it is the oldest of the cluster, and so has to do what operators want, and has not answered for long: it is of a release that does not know how, or its log says why",
+                "If it is of a release before, stop it with SIGTERM: the others read on. Start it again with the program of this release.").WriteAsync(call.Http);
             return;
         }
 

@@ -10,7 +10,7 @@ namespace Pipeline.Node.Http.Api.Documents;
 /// <param name="Sources">All of which a table is known, on each piece.</param>
 internal sealed record RunningDocument(int SchemaVersion, [property: Passing] DateTimeOffset At, DateTimeOffset? LakeAwaySince, IReadOnlyList<string> Unrecorded, IReadOnlyList<NodeItem> Nodes, IReadOnlyList<SourceItem> Sources, IReadOnlyList<WorkItem> Items, string? Next)
 {
-    /// <summary>Nodes of a release that reports to nobody, on each piece.</summary>
+    /// <summary>Nodes that report to nobody, as those of a release before, on each piece.</summary>
     public IReadOnlyList<SilentItem> Silent { get; init; } = [];
 }
 
