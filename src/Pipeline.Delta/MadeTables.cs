@@ -23,6 +23,16 @@ public static class MadeTables
         return made;
     }
 
+    /// <summary>The tables that were made, for one listing: of each it is said after its first version, and not at all where its maker ended in between.</summary>
+    /// <exception cref="PipelineException">The store fails.</exception>
+    public static async ValueTask<IReadOnlySet<TableId>> ListAsync(IObjectStore store, CancellationToken cancellationToken)
+    {
+        var made = new HashSet<TableId>();
+        await foreach (var found in store.ListAsync(Directory, startAt: null, cancellationToken))
+            if (TryTable(found.Path) is { } table) made.Add(table);
+        return made;
+    }
+
     /// <summary>Says that a table was made, instead of whatever was said of one of that name.</summary>
     public static ValueTask RecordAsync(IObjectStore store, TableId table, string id, CancellationToken cancellationToken) =>
         store.PutAsync($"{Directory}{table}{Extension}", JsonSerializer.SerializeToUtf8Bytes(new Form(id)), cancellationToken);

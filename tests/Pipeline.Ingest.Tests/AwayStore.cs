@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 
@@ -12,6 +13,9 @@ internal sealed class AwayStore(IObjectStore inner) : IObjectStore
 
     /// <summary>Requests that were made while it was away.</summary>
     public int Missed => Volatile.Read(ref _missed);
+
+    /// <summary>What was asked for, whether it was away or not.</summary>
+    public ConcurrentQueue<string> Asked { get; } = new();
 
     public string Location => inner.Location;
 
@@ -41,6 +45,7 @@ internal sealed class AwayStore(IObjectStore inner) : IObjectStore
 
     private IObjectStore Here(string path)
     {
+        Asked.Enqueue(path);
         if (!IsAway) return inner;
         Interlocked.Increment(ref _missed);
         throw new PipelineException(FaultKind.Unreachable, $"Object {path}", "connection refused", "Check the network path.") { Dependency = $"Lake {Location}" };

@@ -120,13 +120,14 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>As an operator does who has mended something.</summary>
     public void HangUp() => Assert.Equal(0, Signal(_process.Id, 1));
 
-    public async Task<NodeRun> WaitForEndAsync()
+    /// <param name="within">Of one that has more to do than most.</param>
+    public async Task<NodeRun> WaitForEndAsync(TimeSpan? within = null)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(Deadline);
+        deadline.CancelAfter(within ?? Deadline);
         var exit = _process.WaitForExitAsync(deadline.Token);
         await exit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Assert.True(exit.IsCompletedSuccessfully, $"The process did not end within {Deadline}. It said:\n{Messages}");
+        Assert.True(exit.IsCompletedSuccessfully, $"The process did not end within {within ?? Deadline}. It said:\n{Messages}");
         await _messages;
         return new NodeRun(_process.ExitCode, await _data, Messages);
     }

@@ -39,8 +39,8 @@ internal sealed class DemoSession : IAsyncDisposable
 
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>The same at a bucket, where each table costs a request.</summary>
-    private static readonly TimeSpan LookIntervalAtBucket = TimeSpan.FromSeconds(3);
+    /// <summary>The same at a bucket, where each table costs two requests.</summary>
+    private static readonly TimeSpan LookIntervalAtBucket = TimeSpan.FromSeconds(5);
 
     private readonly DemoDirectory _directory;
     private readonly DemoDriver _driver;
@@ -65,13 +65,11 @@ internal sealed class DemoSession : IAsyncDisposable
         _lake = lake;
         _time = time;
         _startedAt = startedAt;
-        _watch = new LakeWatch(lake,
-        [
-            .. BronzeTables,
-            .. options.Graph.Silver.SelectMany(contract => (TableId[])[contract.Table, TableId.Quarantine(contract.Table.Name)]),
-            .. options.Graph.Gold.Select(node => node.Table),
-        ], time);
-        _counter = new RowCounter(lake, [.. BronzeTables]);
+        TableId[] counted = [.. BronzeTables];
+        var made = options.Graph.Silver.SelectMany(contract => (TableId[])[contract.Table, TableId.Quarantine(contract.Table.Name)]).Concat(options.Graph.Gold.Select(node => node.Table));
+        var turns = RowCounter.LookedAt(counted);
+        _watch = new LakeWatch(lake, [.. turns, [.. made.Except(turns.SelectMany(turn => turn))]], time);
+        _counter = new RowCounter(lake, counted, _watch.Seen);
     }
 
     private IEnumerable<TableId> BronzeTables => _options.Sources.SelectMany(source => source.Tables.Select(table => TableId.Bronze(source.Name, table.Name)));

@@ -13,12 +13,17 @@ namespace Pipeline.Operations.Inspection;
 /// run: what a run is about to do stands in some of its tables and not yet in others.
 /// </summary>
 /// <param name="tables">Bronze tables, each with the Silver table of its name.</param>
-public sealed class RowCounter(Lake lake, IReadOnlyList<TableId> tables)
+/// <param name="seen">Of somebody who looks at them anyway, <see cref="LookedAt"/> in their order: a table as it was seen last; null: they are looked at here.</param>
+public sealed class RowCounter(Lake lake, IReadOnlyList<TableId> tables, Func<TableId, DeltaTable?>? seen = null)
 {
     private readonly Dictionary<TableId, DeltaTable> _open = [];
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Table, long Run), RunCount> _runs = [];
     private IReadOnlyDictionary<TableId, RowCount> _arrived = new Dictionary<TableId, RowCount>();
+
+    /// <summary>What has to be looked at to count tables, each turn after the one before: what a run has read was there before it.</summary>
+    public static IReadOnlyList<IReadOnlyList<TableId>> LookedAt(IReadOnlyList<TableId> tables) =>
+        [[QualityTable.Id], [.. tables.SelectMany(table => (TableId[])[TableId.Silver(table.Name), TableId.Quarantine(table.Name)])], tables];
 
     /// <summary>Where nobody knows what the sources have sent: what has come is what they sent.</summary>
     public async Task<RowCount> CountAsync(CancellationToken cancellationToken) =>
@@ -102,6 +107,7 @@ public sealed class RowCounter(Lake lake, IReadOnlyList<TableId> tables)
 
     private async Task<DeltaTable?> TryOpenAsync(TableId id, CancellationToken cancellationToken)
     {
+        if (seen is not null) return seen(id);
         if (_open.TryGetValue(id, out var table)) await table.RefreshAsync(cancellationToken);
         else if (await lake.TryOpenAsync(id, cancellationToken) is { } opened) _open[id] = table = opened;
         return table;
