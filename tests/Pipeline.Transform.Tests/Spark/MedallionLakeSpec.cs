@@ -1,4 +1,5 @@
 using Apache.Arrow;
+using Pipeline.Delta.Places;
 using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
 
@@ -29,18 +30,24 @@ public sealed class MedallionLakeSpec : IDisposable
         ("shops.sql", "SELECT shop, CAST(COUNT(*) AS BIGINT) AS sales, CAST(SUM(quantity) AS BIGINT) AS pieces FROM silver.sales GROUP BY shop"),
     ];
 
+    private static readonly string[] Layers = ["bronze", "silver", "gold"];
+
     private readonly ScratchDirectory _directory = new("spark-");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public void Dispose() => _directory.Dispose();
 
-    [Fact]
-    public async Task Silver_and_Gold_are_what_the_engine_in_this_process_makes_of_them()
+    /// <param name="elsewhere">Layers whose tables the job finds, and writes, in a location of their own.</param>
+    [Theory]
+    [InlineData]
+    [InlineData("bronze")]
+    [InlineData("silver", "gold")]
+    public async Task Silver_and_Gold_are_what_the_engine_in_this_process_makes_of_them_wherever_tables_lie(params string[] elsewhere)
     {
         using var here = new TestLake(TestGraph.Of(Contracts, Gold, Files));
-        using var there = new TestLake(TestGraph.Of(Contracts, Gold, Files));
-        var spark = new SparkDouble(there.Lake.Store.Location, _directory);
+        using var there = new TestLake(TestGraph.Of(Contracts, Gold, Files), elsewhere: elsewhere);
+        var spark = new SparkDouble(there.Lake.Store, _directory);
         var jobs = new JobRunner(there.Tables, spark, there.Options, there.Time);
         foreach (var rows in Batches)
         {
@@ -67,8 +74,14 @@ public sealed class MedallionLakeSpec : IDisposable
         // A row that a rule fails on was found, files were rewritten, and outputs without rows named no file.
         Assert.Contains(spark.Runs, run => run.Answer!.Outputs.Any(output => !output.Rewritten.IsEmpty && output.Marks is { Rows: > 0 }));
         Assert.Contains(spark.Runs, run => run.Answer!.Outputs.Any(output => output.Files.IsEmpty));
-        Assert.Empty(Directory.EnumerateFiles(there.Lake.Store.Location, "*.crc", SearchOption.AllDirectories));
-        Assert.Empty(Directory.EnumerateFiles(there.Lake.Store.Location, "marks*", SearchOption.AllDirectories));
+        string[] places = elsewhere.Length == 0 ? [there.Lake.Store.Location] : [there.Lake.Store.Location, Assert.Single(((PlacedStore)there.Lake.Store).Places.Locations).Value.Address];
+        foreach (var place in places)
+        {
+            Assert.Empty(Directory.EnumerateFiles(place, "*.crc", SearchOption.AllDirectories));
+            Assert.Empty(Directory.EnumerateFiles(place, "marks*", SearchOption.AllDirectories));
+        }
+
+        Assert.Equal(elsewhere, Layers.Where(layer => places.Length > 1 && Directory.Exists(Path.Combine(places[1], layer))));
     }
 
     /// <summary>Rows that come, change, go and come back; rules that are broken, and that fail on a row.</summary>

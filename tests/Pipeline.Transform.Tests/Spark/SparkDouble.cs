@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Pipeline.Delta.Storage;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
 
@@ -12,7 +13,8 @@ namespace Pipeline.Transform.Tests.Spark;
 /// An engine that runs the program for Spark. It is given documents in DuckDB's SQL, as which the double takes them, under the name
 /// and with the relation names of Spark's.
 /// </summary>
-internal sealed partial class SparkDouble(string root, string directory) : IJobEngine
+/// <param name="lake">Of which the program is told where each table begins, as jobs elsewhere are.</param>
+internal sealed partial class SparkDouble(IObjectStore lake, string directory) : IJobEngine
 {
     private readonly Dictionary<string, (Task<Ended> Ended, string Sha256)> _executions = new(StringComparer.Ordinal);
 
@@ -25,7 +27,8 @@ internal sealed partial class SparkDouble(string root, string directory) : IJobE
 
     public async ValueTask<JobHandle> SubmitAsync(ReadOnlyMemory<byte> document, string execution, CancellationToken cancellationToken)
     {
-        var text = OfSpark(document.Span, root);
+        var placed = await DocumentRoots.OfAsync(JobDocument.Read(document.Span) with { Root = lake.Location }, lake, cancellationToken);
+        var text = OfSpark(placed.ToUtf8(), lake.Location);
         var path = Path.Combine(directory, execution + ".json");
         await File.WriteAllTextAsync(path, text, new UTF8Encoding(false), cancellationToken);
         var run = MedallionJob.RunAsync(path, JobDocument.Sha256Of(Encoding.UTF8.GetBytes(text)), execution, path + ".answer", cancellationToken);
