@@ -38,6 +38,33 @@ public sealed class BeginningsSpec : IDisposable
     }
 
     [Fact]
+    public async Task A_table_knows_a_split_of_which_it_has_a_position_in_the_history_that_is_listed_or_from_before_there_were_histories()
+    {
+        var table = await OpenAsync();
+        var (listed, old) = (new Split(Slot, ["users"], Beginning: 7) { Identity = "a" }, new Split(Other, ["users"]) { Identity = "a" });
+        Assert.False(Beginnings.IsKnown(table, listed));
+
+        await RecordAsync(table, listed);
+        Assert.True(Beginnings.IsKnown(table, listed));
+        Assert.False(Beginnings.IsKnown(table, listed with { Identity = "b" }));
+        Assert.False(Beginnings.IsKnown(table, old));
+
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(Other, null, 5)] }, Cancel));
+        Assert.True(Beginnings.IsKnown(table, old));
+    }
+
+    [Fact]
+    public async Task A_table_from_before_there_were_histories_that_has_read_none_of_those_that_are_listed_begins_the_next_epoch()
+    {
+        var table = await OpenAsync();
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(Slot, null, 5)] }, Cancel));
+
+        await RecordAsync(table, new Split(Other, ["users"], Beginning: 3) { Identity = "b" });
+
+        Assert.Equal(1, table.Delta.Current.Histories.EpochOf(Other));
+    }
+
+    [Fact]
     public async Task Splits_of_other_tables_and_those_that_say_nothing_are_left_alone()
     {
         var table = await OpenAsync();

@@ -27,5 +27,16 @@ public sealed class HaltsSpec
         Assert.Equal([Met], halts.Splits.Keys);
     }
 
+    [Fact]
+    public void What_stands_in_a_log_holds_whatever_is_tried_and_is_looked_at_as_seldom_as_before()
+    {
+        var logged = Nothing.Add(Logged, FaultOf(Logged));
+        var halts = Halts.None.Add(FaultOf(Logged), out _, out _).Add(FaultOf(Logged), out var looks, out _).As(logged, out _, out _);
+
+        Assert.True(halts.TryAll().As(logged, out _, out _).Hold(Logged));
+        halts.Add(FaultOf(Logged), out var after, out _);
+        Assert.Equal((1, 2), (looks, after));
+    }
+
     private static Fault FaultOf(SplitId split) => new(FaultKind.Gap, split.ToString(), "expired", "Accept it.", split);
 }

@@ -247,9 +247,42 @@ public sealed class IngestWorkerHaltSpec : WorkerScene
         GivenReading(Single, 10);
 
         Assert.IsType<WorkerEffect.DrainGraph>(Assert.Single(When(new WorkerEvent.LocateFailed(1, refused))));
+        Assert.Equal(WorkerPhase.Stopping, State.Phase);
         When(new WorkerEvent.GraphEnded(1, Fault: null));
         Assert.Equal([refused], When(new WorkerEvent.LocateFailed(2, refused)).OfType<WorkerEffect.TellHalt>().Select(halt => halt.Fault));
         Assert.Equal(WorkerPhase.Halted, State.Phase);
+    }
+
+    [Fact]
+    public void A_table_that_cannot_be_read_as_it_is_ends_nothing_of_a_worker_that_stops_already()
+    {
+        GivenReading(Single, 10);
+        When(new WorkerEvent.DrainAsked());
+
+        Assert.Empty(When(new WorkerEvent.LocateFailed(1, NoTopic with { IsOfTable = true })));
+    }
+
+    [Fact]
+    public void What_keeps_a_table_and_may_pass_ends_nothing_that_is_read_of_it()
+    {
+        GivenReading(Single, 10);
+
+        Assert.IsType<WorkerEffect.RelistAfter>(Assert.Single(When(new WorkerEvent.LocateFailed(1, Outage with { IsOfTable = true }))));
+        Assert.Equal(WorkerPhase.Reading, State.Phase);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_worker_without_splits_is_not_halted_by_what_may_pass_or_is_not_of_its_table(bool mayPass)
+    {
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, []));
+
+        var effects = When(new WorkerEvent.LocateFailed(1, mayPass ? Outage with { IsOfTable = true } : NoTopic));
+
+        Assert.Single(effects.OfType<WorkerEffect.RelistAfter>());
+        Assert.Equal(WorkerPhase.Idle, State.Phase);
     }
 
     [Fact]

@@ -85,14 +85,23 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(Known(Dead)))).Epoch);
     }
 
-    [Fact]
-    public void A_split_whose_epoch_has_begun_since_it_was_located_is_located_again_with_the_end_of_that_epoch()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_split_whose_epoch_has_begun_since_it_was_located_is_located_again_with_the_end_of_that_epoch(int located)
     {
+        var (none, begun) = (ImmutableDictionary<SplitId, int>.Empty, ImmutableDictionary<SplitId, int>.Empty.Add(Single.Id, 1));
         When(new WorkerEvent.Started());
-        When(new WorkerEvent.Located(1, [Single]) { Logged = ImmutableDictionary<TableId, LoggedEpochs>.Empty.Add(Orders, new LoggedEpochs(3, ImmutableDictionary<SplitId, int>.Empty)) });
-        When(new WorkerEvent.PositionsKnown(1, Orders, Positions((Single, 10))) { Version = 4, Epochs = ImmutableDictionary<SplitId, int>.Empty.Add(Single.Id, 1) });
+        When(new WorkerEvent.Located(1, [Single, Other])
+        {
+            Logged = ImmutableDictionary<TableId, LoggedEpochs>.Empty.Add(Orders, new LoggedEpochs(3, located == 0 ? none : begun)).Add(Dead, new LoggedEpochs(3, none)),
+        });
+        When(new WorkerEvent.PositionsKnown(1, Orders, Positions((Single, 10), (Other, 10))) { Version = 4, Epochs = begun });
 
-        Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(Known(Dead)))).Epoch);
+        var effects = When(Known(Dead));
+
+        if (located == 0) Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(effects)).Epoch);
+        else Assert.Single(effects.OfType<WorkerEffect.StartGraph>());
     }
 
     [Fact]

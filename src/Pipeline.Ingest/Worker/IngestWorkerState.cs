@@ -341,9 +341,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     /// <summary>Whether a split has been read to where its reading ends for now.</summary>
     private bool IsAtEnd => Splits.Any(split => Ends.TryGetValue(split.Id, out var end) && Durable(split) >= end);
 
-    /// <summary>Whether the tables read its splits in the epochs in which they did when they were located; of dead letters no reading ends.</summary>
-    private bool IsAsLocated => Logged.Where(table => table.Key != DeadLetters).All(table => Splits.Where(split => TablesOf(split).Contains(table.Key))
-        .All(split => table.Value.Epochs.GetValueOrDefault(split.Id) == Epochs.GetValueOrDefault((table.Key, split.Id))));
+    /// <summary>Whether the tables read its splits in the epochs in which they did when they were located.</summary>
+    private bool IsAsLocated => Logged.All(table => Splits.All(split => table.Value.Epochs.GetValueOrDefault(split.Id) == Epochs.GetValueOrDefault((table.Key, split.Id))));
 
     private IngestWorkerState Release(ImmutableList<WorkerEffect>.Builder effects)
     {
