@@ -49,8 +49,11 @@ public sealed class Alternation(string unit, long amount, params string[] sides)
             var runs = _rounds.Select(round => round[side]).ToList();
             var peak = runs.Max(run => run.PeakBytes);
             var ratio = side == 0 ? "" : $"; rate {Rate(sides[side]).Text("0.00")} of {sides[0]}, by processor time {Processor(sides[side]).Text("0.00")}";
-            await output.WriteLineAsync($"  {sides[side].PadRight(width)}  {new Spread(runs.Select(run => amount / run.Elapsed.TotalSeconds)).Text("N0")} {unit}/s, "
-                + $"{new Spread(runs.Select(run => run.Processor.TotalSeconds / amount * 1_000_000)).Text("0.00")} CPU-seconds a million{(peak > 0 ? $", {peak >> 20} MiB peak" : "")}"
+            // Of one thing as a whole a rate says nothing.
+            var took = amount == 1
+                ? $"{new Spread(runs.Select(run => run.Elapsed.TotalSeconds)).Text("0.00")} s, {new Spread(runs.Select(run => run.Processor.TotalSeconds)).Text("0.00")} CPU-seconds"
+                : $"{new Spread(runs.Select(run => amount / run.Elapsed.TotalSeconds)).Text("N0")} {unit}/s, {new Spread(runs.Select(run => run.Processor.TotalSeconds / amount * 1_000_000)).Text("0.00")} CPU-seconds a million";
+            await output.WriteLineAsync($"  {sides[side].PadRight(width)}  {took}{(peak > 0 ? $", {peak >> 20} MiB peak" : "")}"
                 + $"{(runs[0].Busy > 0 ? $", machine {new Spread(runs.Select(run => run.Busy * 100)).Text("0")} % busy" : "")}"
                 + $"{(runs[0].StoredBytes > 0 ? $", {new Spread(runs.Select(run => (double)run.StoredBytes / amount)).Text("0.0")} bytes stored for each" : "")}{ratio}");
         }
