@@ -360,7 +360,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
         var (now, members) = (_setup.Time.GetUtcNow(), See());
         var places = members.Where(member => member.HasRole(IngestRegistration.Role)).Aggregate((Member?)null, (oldest, member) => oldest?.IsOlderThan(member) == true ? oldest : member);
         return [.. members.Where(member => !_nodes.ContainsKey(NodeNames.Of(member.Address)) && now.Since(_seen[member.UniqueAddress]) >= SilentMax && !_cluster.State.Unreachable.Contains(member))
-            .Select(member => new SilentNode(NodeNames.Of(member.Address), member == places))];
+            .Select(member => new SilentNode(NodeNames.Of(member.Address), member.Equals(places)))];
     }
 
     private void Tell(ImmutableArray<UnlikeTable> unlike, bool wereUnlike)
