@@ -31,6 +31,12 @@ public static class BronzeColumns
     public const string Epoch = "_epoch";
 
     /// <summary>
+    /// The epoch in which the row was read again, where it keeps its place in the order of an earlier one, which is then in <see cref="Epoch"/>: of two rows of
+    /// one place the later read is newer. Null: it was read in <see cref="Epoch"/>. Filled by Ingest; tables get this column with the first part of a log that is read again.
+    /// </summary>
+    public const string Reading = "_reading";
+
+    /// <summary>
     /// Where an epoch has splits that share keys, the time that puts their rows in order: the row's own
     /// (<see cref="BronzeRole.RecordTime"/>), or the greatest seen before it in its split, so that it never goes back there.
     /// Null: the row's own. Tables get this column with their first row whose time goes back.
@@ -55,10 +61,11 @@ public static class BronzeColumns
     public static readonly Field IngestDateField = new(IngestDate, Date32Type.Default, nullable: false);
     public static readonly Field RedrivenFromField = new(RedrivenFrom, StringType.Default, nullable: true);
     public static readonly Field EpochField = new Field(Epoch, Int32Type.Default, nullable: true).As(BronzeRole.Epoch);
+    public static readonly Field ReadingField = new Field(Reading, Int32Type.Default, nullable: true).As(BronzeRole.Reading);
     public static readonly Field ChangedField = new Field(Changed, StringType.Default, nullable: true).As(BronzeRole.Changed);
     public static readonly Field OrderTimeField = new Field(OrderTime, Timestamp, nullable: true).As(BronzeRole.OrderTime);
 
-    private static readonly HashSet<string> Own = new(StringComparer.OrdinalIgnoreCase) { Op, Position, IngestedAt, IngestDate, RedrivenFrom, Epoch, OrderTime, Changed, Sequence };
+    private static readonly HashSet<string> Own = new(StringComparer.OrdinalIgnoreCase) { Op, Position, IngestedAt, IngestDate, RedrivenFrom, Epoch, Reading, OrderTime, Changed, Sequence };
 
     /// <summary>Whether a column is the pipeline's own whatever the source: no source has one of such a name, and every row carries it.</summary>
     public static bool IsOwn(string name) => Own.Contains(name);

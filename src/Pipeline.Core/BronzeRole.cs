@@ -44,6 +44,9 @@ public enum BronzeRole
 
     /// <summary>When the record happened, where rows of one key may be in several splits.</summary>
     RecordTime = 2048,
+
+    /// <summary>The epoch in which a row was read again that is of an earlier one's order; null: it is of its own. After everything else it decides which row is newer.</summary>
+    Reading = 4096,
 }
 
 /// <summary>Roles in the metadata of fields, and so in the schema of the Delta table.</summary>

@@ -27,6 +27,9 @@ public sealed class BronzeShape
     /// <summary>Says which of the table's histories a row is of (null in it: 0); null: all rows are of epoch 0.</summary>
     public string? Epoch => Single(BronzeRole.Epoch);
 
+    /// <summary>Says in which epoch a row was read again (null in it: in that of <see cref="Epoch"/>); null: none was.</summary>
+    public string? Reading => Single(BronzeRole.Reading);
+
     /// <summary>
     /// The time that never goes back in a split, where it is not the row's own (null in it: <see cref="RecordTime"/>); null: it
     /// is the row's own everywhere.

@@ -14,6 +14,12 @@ public sealed record DeadLetter(string Table, SplitId Split, long Position, stri
     /// <summary>The epoch of its table in which it was read: its row is of that one.</summary>
     public int Epoch { get; init; }
 
+    /// <summary>The earlier epoch in whose order its row is, see <see cref="SplitHistory.Order"/>; null: that one.</summary>
+    public int? Order { get; init; }
+
+    /// <summary>What its row says of both.</summary>
+    public RowEpoch Rows => RowEpoch.Of(Epoch, Order);
+
     // An object, its strings and arrays.
     private const int OverheadBytes = 256;
 

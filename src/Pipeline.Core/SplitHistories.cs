@@ -17,15 +17,33 @@ public sealed record SplitHistory([property: JsonIgnore(Condition = JsonIgnoreCo
     /// <summary>What the source's rows were when the epoch began, or in what form they have come since; null: it is not known.</summary>
     public SplitForm? Form { get; init; }
 
+    /// <summary>
+    /// The earlier epoch whose order the rows are of that are read in this one; null: they are of its own. All splits of an epoch share it: what is read again keeps
+    /// its place among what came before and behind it, in whatever split that was.
+    /// </summary>
+    public int? Order { get; init; }
+
+    /// <summary>What rows of this reading say of it.</summary>
+    [JsonIgnore]
+    public RowEpoch Rows => RowEpoch.Of(Epoch, Order);
+
+    /// <summary>The number of the epoch where <see cref="Order"/> is another: who does not know of it finds none in its place, and refuses the table.</summary>
+    [JsonInclude]
+    private int? Reading { get; init; }
+
     /// <summary>The value of the property; <see cref="KeyOf"/> is its key.</summary>
-    public string Write() => JsonSerializer.Serialize(this, Json);
+    public string Write() => JsonSerializer.Serialize(Order is null ? this : this with { Epoch = -1, Reading = Epoch }, Json);
 
     /// <exception cref="PipelineException">The value is not one that this product writes.</exception>
     public static SplitHistory Read(string key, string value)
     {
         try
         {
-            if (JsonSerializer.Deserialize<SplitHistory>(value, Json) is { Epoch: >= 0, Identity: not null } history) return history;
+            if (JsonSerializer.Deserialize<SplitHistory>(value, Json) is { Identity: not null } history)
+            {
+                if (history is { Order: >= 0, Reading: { } reading } && reading > history.Order) return history with { Epoch = reading, Reading = null };
+                if (history is { Epoch: >= 0, Order: null, Reading: null }) return history;
+            }
         }
         catch (JsonException)
         {
@@ -67,6 +85,19 @@ public sealed record SplitHistory([property: JsonIgnore(Condition = JsonIgnoreCo
             ? (SplitId.Parse(appId[..hash]), epoch)
             : (SplitId.Parse(appId), 0);
     }
+}
+
+/// <summary>Which reading of its table's source a row is of.</summary>
+/// <param name="Order">The epoch in whose order the row is.</param>
+/// <param name="Reading">The later epoch in which it was read again; null: that of its order.</param>
+public readonly record struct RowEpoch(int Order, int? Reading = null)
+{
+    /// <summary>The epoch in which it was read.</summary>
+    public int Read => Reading ?? Order;
+
+    /// <param name="read">The epoch in which it was read.</param>
+    /// <param name="order">The epoch in whose order it is; null: that one.</param>
+    public static RowEpoch Of(int read, int? order) => order is { } earlier ? new RowEpoch(earlier, read) : new RowEpoch(read);
 }
 
 /// <summary>The histories of all splits of a table, from its properties. Immutable.</summary>

@@ -69,6 +69,7 @@ public sealed record BronzeTable(TableId Id, DeltaTable Delta, Schema FileSchema
     /// <summary>The table with one more column in its data files, which it learns from the first of them.</summary>
     public BronzeTable With(Field column)
     {
+        if (FileSchema.GetFieldIndex(column.Name) >= 0) return this;
         var files = new Schema([.. FileSchema.FieldsList, column], null);
         var wanted = new Schema([.. files.FieldsList, BronzeColumns.IngestDateField], null);
         return this with { FileSchema = files, AddedSchema = SchemaDifference.Of(Delta.Current.Schema, wanted).IsEmpty ? null : ToIpc(wanted) };

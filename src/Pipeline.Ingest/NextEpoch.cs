@@ -17,13 +17,17 @@ internal static class NextEpoch
     /// <summary>Of which epoch a version of a table with a history begins the next.</summary>
     public static int NumberOf(Snapshot snapshot) => snapshot.Histories.Newest!.Epoch + 1;
 
+    /// <summary>In the order of which epoch the rows are that a version of a table with a history reads now.</summary>
+    public static int OrderOf(Snapshot snapshot) => snapshot.Histories.Newest!.Rows.Order;
+
     /// <summary>Begins it as nothing but this version of the table allows.</summary>
     /// <param name="splits">All of the history.</param>
     /// <param name="from">
     /// Where those are read from that do not go on where they are; null: from their beginning. Nothing that went with their place goes with another: neither is a note of
     /// it, nor does time go on, or records that are read again would all be of the greatest time that there was, and beat later ones of another split.
     /// </param>
-    public static Transaction Of(string operation, Snapshot snapshot, IReadOnlyCollection<KeyValuePair<SplitId, SplitHistory>> splits, IReadOnlyDictionary<SplitId, long?> from)
+    /// <param name="order">See <see cref="SplitHistory.Order"/>.</param>
+    public static Transaction Of(string operation, Snapshot snapshot, IReadOnlyCollection<KeyValuePair<SplitId, SplitHistory>> splits, IReadOnlyDictionary<SplitId, long?> from, int? order = null)
     {
         var epoch = NumberOf(snapshot);
         var placed = splits.Where(split => snapshot.Position(split.Key) is not null).ToList();
@@ -33,7 +37,7 @@ internal static class NextEpoch
             Expected = [.. placed.Select(split => (SplitHistory.AppIdOf(split.Key, split.Value.Epoch), snapshot.Position(split.Key)))],
             Moves = [.. splits.Select(split => (split.Key, At: from.TryGetValue(split.Key, out var at) ? at : snapshot.Position(split.Key))).Where(split => split.At is not null).Select(split => new TxnMove(split.Key, epoch, from: null, split.At!.Value))],
             Marks = [.. placed.Where(split => !from.ContainsKey(split.Key)).SelectMany(split => SplitHistory.MarksOf(split.Key, epoch, snapshot.Marks(split.Key)))],
-            Properties = splits.ToImmutableDictionary(split => SplitHistory.KeyOf(split.Key), split => (string?)(split.Value with { Epoch = epoch }).Write(), StringComparer.Ordinal),
+            Properties = splits.ToImmutableDictionary(split => SplitHistory.KeyOf(split.Key), split => (string?)(split.Value with { Epoch = epoch, Order = order }).Write(), StringComparer.Ordinal),
         };
     }
 

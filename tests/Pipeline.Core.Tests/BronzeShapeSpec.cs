@@ -52,12 +52,13 @@ public sealed class BronzeShapeSpec
     public void Epoch_and_the_time_of_order_are_what_the_table_has_of_them()
     {
         var plain = BronzeShape.Of(Table(Of("_shard", BronzeRole.Identifies | BronzeRole.Orders | BronzeRole.Split), Of("_seen", BronzeRole.Identifies | BronzeRole.RecordTime)));
-        var full = BronzeShape.Of(new Schema([.. Table(Of("_seen", BronzeRole.Identifies | BronzeRole.RecordTime)).FieldsList, BronzeColumns.EpochField, BronzeColumns.OrderTimeField], null));
+        var full = BronzeShape.Of(new Schema([.. Table(Of("_seen", BronzeRole.Identifies | BronzeRole.RecordTime)).FieldsList, BronzeColumns.EpochField, BronzeColumns.ReadingField, BronzeColumns.OrderTimeField], null));
 
-        Assert.Equal((null, null, "_seen"), (plain.Epoch, plain.OrderTime, plain.RecordTime));
-        Assert.Equal(("_epoch", "_order_time", "_seen"), (full.Epoch, full.OrderTime, full.RecordTime));
+        Assert.Equal((null, null, null, "_seen"), (plain.Epoch, plain.Reading, plain.OrderTime, plain.RecordTime));
+        Assert.Equal(("_epoch", "_reading", "_order_time", "_seen"), (full.Epoch, full.Reading, full.OrderTime, full.RecordTime));
         Assert.Equal("order-time", BronzeColumns.OrderTimeField.Metadata[BronzeRoles.Key]);
-        Assert.True(BronzeColumns.EpochField.IsNullable && BronzeColumns.OrderTimeField.IsNullable);
+        Assert.True(BronzeColumns.EpochField.IsNullable && BronzeColumns.ReadingField.IsNullable && BronzeColumns.OrderTimeField.IsNullable);
+        Assert.True(BronzeColumns.IsOwn("_reading"));
     }
 
     [Fact]

@@ -30,6 +30,20 @@ public sealed class SplitHistorySpec
         Assert.Equal("""{"epoch":2,"identity":"cdc/7123","snapshot":true}""", new SplitHistory(2, "cdc/7123", IsSnapshot: true).Write());
     }
 
+    [Fact]
+    public void A_history_whose_rows_are_of_the_order_of_an_earlier_one_is_read_again_and_not_by_who_knows_of_no_such_order()
+    {
+        var again = new SplitHistory(3, "user_events@Kd3x", IsSnapshot: false) { Order = 0 };
+
+        var written = again.Write();
+
+        // A release that knows of no order takes rows for those of the epoch: it finds one that none has, and refuses the table.
+        Assert.Equal("""{"epoch":-1,"identity":"user_events@Kd3x","order":0,"reading":3}""", written);
+        Assert.Equal(again, SplitHistory.Read("key", written));
+        Assert.Equal((new RowEpoch(0, 3), new RowEpoch(3)), (again.Rows, (again with { Order = null }).Rows));
+        Assert.Equal((3, 3), (again.Rows.Read, new RowEpoch(3).Read));
+    }
+
     [Theory]
     [InlineData(0, "events/user_events@Kd3x/0")]
     [InlineData(3, "events/user_events@Kd3x/0#3")]
@@ -61,6 +75,12 @@ public sealed class SplitHistorySpec
     [InlineData("7")]
     [InlineData("""{"epoch":-1,"identity":"a"}""")]
     [InlineData("""{"epoch":1}""")]
+    [InlineData("""{"epoch":-1,"identity":"a","order":1}""")]
+    [InlineData("""{"epoch":-1,"identity":"a","reading":1}""")]
+    [InlineData("""{"epoch":2,"identity":"a","reading":2}""")]
+    [InlineData("""{"epoch":2,"identity":"a","order":1}""")]
+    [InlineData("""{"epoch":-1,"identity":"a","order":1,"reading":1}""")]
+    [InlineData("""{"epoch":-1,"identity":"a","order":-1,"reading":1}""")]
     public void A_property_that_says_something_else_is_an_error_with_its_name(string value)
     {
         var error = Assert.Throws<PipelineException>(() => SplitHistories.Of(new Dictionary<string, string>(StringComparer.Ordinal) { [SplitHistory.KeyOf(Split)] = value }));

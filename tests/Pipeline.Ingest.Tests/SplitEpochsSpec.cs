@@ -22,6 +22,17 @@ public sealed class SplitEpochsSpec
         Assert.Equal(Of(3, "a", Two), Learn(Known(3, "a", One), "a", One, Two));
 
     [Fact]
+    public void Splits_of_an_epoch_are_of_its_order_those_that_are_found_later_too_and_the_next_has_its_own()
+    {
+        var known = Histories(Of(3, "a", One).Select(pair => KeyValuePair.Create(pair.Key, pair.Value with { Order = 1 })));
+
+        Assert.Equal([(Two, new SplitHistory(3, "a") { Order = 1 })], SplitEpochs.Learn(known, [SplitOf(One, "a"), SplitOf(Two, "a")], _ => null, isRead: true).Select(pair => (pair.Key, pair.Value)));
+        Assert.Equal(Of(4, "b", Other), Learn(known, "b", Other));
+        // Letters are counted by the epochs in which they are read.
+        Assert.Equal(new SplitHistory(0, "a#3"), SplitEpochs.Follow(SplitHistories.None, known, [SplitOf(One, "a")])[One]);
+    }
+
+    [Fact]
     public void Another_identity_begins_the_next_epoch() =>
         Assert.Equal(Of(4, "b", Other), Learn(Known(3, "a", One, Two), "b", Other));
 

@@ -146,6 +146,39 @@ public sealed class TableTurnsSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_is_read_again_in_the_order_of_an_epoch_says_so_and_a_whole_epoch_is_newer_than_all()
+    {
+        await GivenReadAsync();
+        await CommitAsync(InOrderOf(await UntilAsync(_ => true), from: 8));
+
+        await using (var node = await StartAsync())
+        {
+            await UntilAsync(snapshot => snapshot.Position(_split) == 10);
+            // A split that is found now keeps its place among them, too.
+            var later = _system.AddSplit("orders/2", "orders");
+            _system.BeginAt(later, 0);
+            _system.Append(later, new ScriptedRecord("orders", "dead", IsDead: true));
+            _system.AppendRows(later, "orders", 1);
+            await UntilAsync(snapshot => snapshot.Position(later) == 2);
+        }
+
+        Assert.Equal(["orders/0:8 1", "orders/0:9 1", "orders/2:1 1"], (await _oracle.ColumnAsync(Orders, "id || ' ' || _reading")).Where(row => row != "NULL").Order(StringComparer.Ordinal));
+        Assert.Equal(["0 1"], await _oracle.ColumnAsync(TableId.DeadLetter("test"), "_position || ' ' || _reading"));
+        var again = await UntilAsync(_ => true);
+        Assert.False(again.Schema.FieldsLookup.Contains("_epoch"));
+        Assert.All(again.Histories.BySplit.Values, history => Assert.Equal((1, 0), (history.Epoch, history.Order)));
+        await CommitAsync(InOrderOf(again, from: 8));
+        Assert.All((await UntilAsync(_ => true)).Histories.BySplit.Values, history => Assert.Equal((2, 0), (history.Epoch, history.Order)));
+
+        await GapAcceptance.ReadAgainAsync(_oracle.Lake, Orders, TimeProvider.System, Cancel);
+
+        Assert.All((await UntilAsync(_ => true)).Histories.BySplit.Values, history => Assert.Equal((3, null), (history.Epoch, history.Order)));
+
+        Transaction InOrderOf(Snapshot snapshot, long from) =>
+            NextEpoch.Of("BACKFILL", snapshot, [.. snapshot.Histories.BySplit], new Dictionary<SplitId, long?> { [_split] = from }, NextEpoch.OrderOf(snapshot));
+    }
+
+    [Fact]
     public async Task While_a_part_is_read_again_another_waits()
     {
         await GivenReadAsync();

@@ -28,7 +28,7 @@ internal sealed class HeldRecords
         var held = new HeldRecords(recordColumns);
         long[] positions = [.. letters.Select(letter => letter.Position).Distinct().Order()];
         var wanted = positions.ToHashSet();
-        string[] added = [.. new[] { BronzeColumns.RedrivenFrom, BronzeColumns.Epoch }.Where(snapshot.Schema.FieldsLookup.Contains)];
+        string[] added = [.. new[] { BronzeColumns.RedrivenFrom }.Where(snapshot.Schema.FieldsLookup.Contains), .. RowEpochs.ColumnsOf(snapshot.Schema)];
         var options = new ReadOptions([BronzeColumns.Position, .. recordColumns, .. added]);
         await foreach (var batch in TableReader.ReadAsync(table, snapshot, snapshot.Files.Where(file => MayHold(file, positions)), options, cancellationToken))
             using (batch)
@@ -50,13 +50,13 @@ internal sealed class HeldRecords
     private void Note(RecordBatch batch, HashSet<long> wanted)
     {
         var marks = batch.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom) ? (StringArray)batch.Column(BronzeColumns.RedrivenFrom) : null;
-        var epochs = batch.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? (Int32Array)batch.Column(BronzeColumns.Epoch) : null;
+        var epochs = new RowEpochs(batch);
         var positions = (Int64Array)batch.Column(BronzeColumns.Position);
         for (var row = 0; row < batch.Length; row++)
         {
             var position = positions.GetValue(row)!.Value;
             if (!wanted.Contains(position)) continue;
-            var epoch = epochs?.GetValue(row) ?? 0;
+            var epoch = epochs[row].Read;
             if (marks?.GetString(row) is not { } split)
             {
                 _asRead.Add(RecordOf(batch, row, epoch));

@@ -14,14 +14,13 @@ internal static class LetterReader
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var snapshot = letters.Current;
-        string[] epoch = snapshot.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? [BronzeColumns.Epoch] : [];
-        var options = new ReadOptions([.. DeadLetterColumns.SourceSchema.FieldsList.Select(field => field.Name), .. epoch]);
+        var options = new ReadOptions([.. DeadLetterColumns.SourceSchema.FieldsList.Select(field => field.Name), .. RowEpochs.ColumnsOf(snapshot.Schema)]);
         await foreach (var batch in TableReader.ReadAsync(letters, snapshot, snapshot.Files.Where(file => MayHold(file, selection)), options, cancellationToken))
         {
             using (batch)
                 for (var row = 0; row < batch.Length; row++)
                     if (Text(batch, DeadLetterColumns.Table, row) == table.Name && IsSelected(batch, row, selection))
-                        yield return Read(batch, table, row);
+                        yield return Read(batch, table, row, new RowEpochs(batch)[row]);
         }
     }
 
@@ -29,16 +28,15 @@ internal static class LetterReader
         selection.Position is not { } position || Statistics.Bounds(file.Stats, BronzeColumns.Position) is not var (min, max) || (min <= position && position <= max);
 
     private static bool IsSelected(RecordBatch batch, int row, LetterSelection selection) =>
-        selection.Includes(Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Split, row)!, Position(batch, row), Epoch(batch, row));
+        selection.Includes(Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Split, row)!, Position(batch, row), new RowEpochs(batch)[row].Read);
 
-    private static DeadLetter Read(RecordBatch batch, TableId table, int row) => new(table.Name, SplitId.Parse(Text(batch, DeadLetterColumns.Split, row)!), Position(batch, row),
+    private static DeadLetter Read(RecordBatch batch, TableId table, int row, RowEpoch epoch) => new(table.Name, SplitId.Parse(Text(batch, DeadLetterColumns.Split, row)!), Position(batch, row),
         Text(batch, DeadLetterColumns.Code, row)!, Text(batch, DeadLetterColumns.Reason, row)!, Bytes(batch, DeadLetterColumns.Key, row), Bytes(batch, DeadLetterColumns.Value, row),
         Text(batch, DeadLetterColumns.Headers, row), ((TimestampArray)batch.Column(DeadLetterColumns.RecordTimestamp)).GetTimestamp(row))
     {
-        Epoch = Epoch(batch, row),
+        Epoch = epoch.Read,
+        Order = epoch.Reading is null ? null : epoch.Order,
     };
-
-    private static int Epoch(RecordBatch batch, int row) => batch.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? ((Int32Array)batch.Column(BronzeColumns.Epoch)).GetValue(row) ?? 0 : 0;
 
     private static string? Text(RecordBatch batch, string column, int row) => ((StringArray)batch.Column(column)).GetString(row);
 

@@ -89,7 +89,7 @@ public sealed class Redrive
     private async ValueTask<IReadOnlyList<LetterOutcome>?> TryAsync(IReadOnlyList<DeadLetter> letters, LetterSelection selection, bool isDryRun, CancellationToken cancellationToken)
     {
         var snapshot = await _bronze.Delta.RefreshAsync(cancellationToken);
-        var bronze = letters.Any(letter => letter.Epoch > 0) ? _bronze.With(BronzeColumns.EpochField) : _bronze;
+        var bronze = letters.SelectMany(letter => Streams.BronzeRows.ColumnsOf(letter.Rows)).Aggregate(_bronze, (table, column) => table.With(column));
         await using var batch = new RedriveBatch(bronze, snapshot, _source, _options, _time);
         await batch.DecideAsync(letters, isDryRun, cancellationToken);
         if (await batch.CompleteAsync(cancellationToken) is not { } file) return batch.Outcomes;

@@ -26,10 +26,10 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
     public async ValueTask DecideAsync(IReadOnlyList<DeadLetter> letters, bool isDryRun, CancellationToken cancellationToken)
     {
         var held = await HeldRecords.FindAsync(bronze.Delta, snapshot, BronzeShape.Of(bronze.FileSchema), letters, cancellationToken);
-        foreach (var split in letters.GroupBy(letter => (letter.Split, letter.Epoch)))
+        foreach (var split in letters.GroupBy(letter => (letter.Split, Epoch: letter.Rows)))
         {
             var waiting = new List<DeadLetter>();
-            var position = PassedIn(split.Key.Split, split.Key.Epoch);
+            var position = PassedIn(split.Key.Split, split.Key.Epoch.Read);
             foreach (var letter in split)
             {
                 if (Settled(letter.Position, position, _positionsNameRecords && held.IsRedriven(letter)) is { } outcome) _outcomes.Add(new LetterOutcome(letter, outcome));
@@ -61,7 +61,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
     /// <summary>Where the table stands in an epoch of a split. One that is over is not read on.</summary>
     private long? PassedIn(SplitId split, int epoch) => snapshot.Histories.EpochOf(split) is var now && epoch < now ? long.MaxValue : epoch == now ? snapshot.Position(split) : null;
 
-    private async ValueTask DecodeAsync(SplitId split, int epoch, IReadOnlyList<DeadLetter> letters, HeldRecords held, bool isDryRun, CancellationToken cancellationToken)
+    private async ValueTask DecodeAsync(SplitId split, RowEpoch epoch, IReadOnlyList<DeadLetter> letters, HeldRecords held, bool isDryRun, CancellationToken cancellationToken)
     {
         using var decoded = await source.DecodeAsync(bronze.Id.Name, split, letters, cancellationToken);
         var (row, start) = (0, 0);
@@ -73,7 +73,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
                 continue;
             }
 
-            var isHeld = _positionsNameRecords ? held.IsAsRead(decoded.Rows!, row, epoch) : held.IsThere(decoded.Rows!, row, epoch);
+            var isHeld = _positionsNameRecords ? held.IsAsRead(decoded.Rows!, row, epoch.Read) : held.IsThere(decoded.Rows!, row, epoch.Read);
             _outcomes.Add(new LetterOutcome(letters[i], isHeld ? RedriveOutcome.InTable : RedriveOutcome.Redriven));
             if (isHeld && !isDryRun) await WriteAsync(split, epoch, decoded.Rows!, start, row, cancellationToken);
             row++;
@@ -84,7 +84,7 @@ internal sealed class RedriveBatch(BronzeTable bronze, Snapshot snapshot, IRedri
     }
 
     /// <summary>Writes rows <c>[start, end)</c>, marked.</summary>
-    private async ValueTask WriteAsync(SplitId split, int epoch, RecordBatch rows, int start, int end, CancellationToken cancellationToken)
+    private async ValueTask WriteAsync(SplitId split, RowEpoch epoch, RecordBatch rows, int start, int end, CancellationToken cancellationToken)
     {
         if (start == end) return;
         var part = rows.Slice(start, end - start);

@@ -7,19 +7,32 @@ namespace Pipeline.Ingest.Streams;
 /// <summary>Turns a chunk's rows into a data file's: those that enter, with <c>_ingested_at</c> and what else the table says of each.</summary>
 internal sealed class BronzeRows(TimeProvider time)
 {
+    private static readonly Field[] InFirst = [BronzeColumns.IngestedAtField];
+    private static readonly Field[] InEpoch = [BronzeColumns.IngestedAtField, BronzeColumns.EpochField];
+    private static readonly Field[] AgainInFirst = [BronzeColumns.IngestedAtField, BronzeColumns.ReadingField];
+    private static readonly Field[] AgainInEpoch = [BronzeColumns.IngestedAtField, BronzeColumns.EpochField, BronzeColumns.ReadingField];
+
     // One time for a whole chunk, in a buffer that all chunks share: writers copy.
     private byte[] _times = new byte[4096 * sizeof(long)];
-    private byte[] _epochs = [];
-    private int _epochsOf;
-    private (Schema Rows, Schema Files, Schema With)? _last;
+    private readonly Repeated _orders = new();
+    private readonly Repeated _readings = new();
+    private (Schema Rows, Schema Files, Field[] Added, Schema With)? _last;
+
+    /// <summary>The columns that files of rows of an epoch have beside what is read.</summary>
+    public static Field[] ColumnsOf(RowEpoch epoch) => epoch switch
+    {
+        { Order: 0, Reading: null } => InFirst,
+        { Reading: null } => InEpoch,
+        { Order: 0 } => AgainInFirst,
+        _ => AgainInEpoch,
+    };
 
     /// <summary>The rows that enter, as few batches as possible; valid until the next call.</summary>
     /// <param name="enters">Whether a row does; null: all do.</param>
-    /// <param name="epoch">Of all of them; files of rows of another than 0 have a column for it.</param>
-    public IEnumerable<RecordBatch> Prepare(RecordBatch rows, Schema fileSchema, Func<int, bool>? enters, int epoch = 0)
+    /// <param name="epoch">Of all of them; files of rows of another than 0 have columns for it.</param>
+    public IEnumerable<RecordBatch> Prepare(RecordBatch rows, Schema fileSchema, Func<int, bool>? enters, RowEpoch epoch = default)
     {
         FillTimes(rows.Length);
-        if (epoch > 0) FillEpochs(rows.Length, epoch);
         if (enters is null)
         {
             yield return With(rows, fileSchema, epoch);
@@ -37,23 +50,23 @@ internal sealed class BronzeRows(TimeProvider time)
         }
     }
 
-    private RecordBatch With(RecordBatch rows, Schema fileSchema, int epoch)
+    private RecordBatch With(RecordBatch rows, Schema fileSchema, RowEpoch epoch)
     {
         var times = new TimestampArray(BronzeColumns.Timestamp, new ArrowBuffer(_times.AsMemory(0, rows.Length * sizeof(long))), ArrowBuffer.Empty, rows.Length, 0, 0);
         IEnumerable<IArrowArray> arrays = [.. rows.Arrays, times];
-        if (epoch > 0) arrays = arrays.Append(new Int32Array(new ArrowBuffer(_epochs.AsMemory(0, rows.Length * sizeof(int))), ArrowBuffer.Empty, rows.Length, 0, 0));
-        return new RecordBatch(SchemaOf(rows.Schema, fileSchema, epoch), arrays, rows.Length);
+        if (epoch.Order > 0) arrays = arrays.Append(_orders.Of(epoch.Order, rows.Length));
+        if (epoch.Reading is { } reading) arrays = arrays.Append(_readings.Of(reading, rows.Length));
+        return new RecordBatch(SchemaOf(rows.Schema, fileSchema, ColumnsOf(epoch)), arrays, rows.Length);
     }
 
     /// <summary>The same object for chunks of the same columns: writers know it again.</summary>
-    private Schema SchemaOf(Schema rows, Schema fileSchema, int epoch)
+    private Schema SchemaOf(Schema rows, Schema fileSchema, Field[] added)
     {
-        Field[] added = epoch > 0 ? [BronzeColumns.IngestedAtField, BronzeColumns.EpochField] : [BronzeColumns.IngestedAtField];
-        if (_last is { } last && ReferenceEquals(last.Rows, rows) && ReferenceEquals(last.Files, fileSchema) && last.With.FieldsList.Count == rows.FieldsList.Count + added.Length) return last.With;
+        if (_last is { } last && ReferenceEquals(last.Rows, rows) && ReferenceEquals(last.Files, fileSchema) && ReferenceEquals(last.Added, added)) return last.With;
         IReadOnlyList<Field> fields = [.. rows.FieldsList, .. added];
         // A file that has learnt a column has it in another place than a chunk that brings it.
         var with = fields.Select(field => field.Name).SequenceEqual(fileSchema.FieldsList.Select(field => field.Name)) ? fileSchema : new Schema(fields, null);
-        _last = (rows, fileSchema, with);
+        _last = (rows, fileSchema, added, with);
         return with;
     }
 
@@ -63,11 +76,22 @@ internal sealed class BronzeRows(TimeProvider time)
         MemoryMarshal.Cast<byte, long>(_times.AsSpan())[..count].Fill((time.GetUtcNow().UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond);
     }
 
-    private void FillEpochs(int count, int epoch)
+    /// <summary>One number for all rows of a batch, in a buffer that all batches share.</summary>
+    private sealed class Repeated
     {
-        if (_epochs.Length >= count * sizeof(int) && _epochsOf == epoch) return;
-        if (_epochs.Length < count * sizeof(int)) _epochs = new byte[Math.Max(count * sizeof(int), _times.Length / 2)];
-        _epochsOf = epoch;
-        MemoryMarshal.Cast<byte, int>(_epochs.AsSpan()).Fill(epoch);
+        private byte[] _values = [];
+        private int _of;
+
+        public Int32Array Of(int value, int count)
+        {
+            if (_values.Length < count * sizeof(int) || _of != value)
+            {
+                if (_values.Length < count * sizeof(int)) _values = new byte[Math.Max(count, 4096) * sizeof(int)];
+                _of = value;
+                MemoryMarshal.Cast<byte, int>(_values.AsSpan()).Fill(value);
+            }
+
+            return new Int32Array(new ArrowBuffer(_values.AsMemory(0, count * sizeof(int))), ArrowBuffer.Empty, count, 0, 0);
+        }
     }
 }

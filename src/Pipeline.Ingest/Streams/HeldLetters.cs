@@ -31,7 +31,7 @@ internal sealed class HeldLetters
         var held = new HeldLetters();
         var (least, end) = (ranges.Values.Min(range => range.From ?? long.MinValue), ranges.Values.Max(range => range.To));
         var snapshot = letters.Current;
-        var options = new ReadOptions([.. Columns, .. snapshot.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? [BronzeColumns.Epoch] : System.Array.Empty<string>()]);
+        var options = new ReadOptions([.. Columns, .. RowEpochs.ColumnsOf(snapshot.Schema)]);
         await foreach (var batch in TableReader.ReadAsync(letters, snapshot, snapshot.Files.Where(file => MayHold(file, least, end)), options, cancellationToken))
             using (batch)
                 held.Note(batch, ranges);
@@ -64,12 +64,12 @@ internal sealed class HeldLetters
 
     private void Note(RecordBatch batch, IReadOnlyDictionary<SplitId, LetterRange> ranges)
     {
-        var epochs = batch.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? (Int32Array)batch.Column(BronzeColumns.Epoch) : null;
+        var epochs = new RowEpochs(batch);
         var splits = (StringArray)batch.Column(DeadLetterColumns.Split);
         for (var row = 0; row < batch.Length; row++)
         {
             var (split, position) = (SplitId.Parse(splits.GetString(row)), PositionOf(batch, row));
-            if (!ranges.TryGetValue(split, out var range) || position < range.From || position >= range.To || (epochs?.GetValue(row) ?? 0) != range.Epoch) continue;
+            if (!ranges.TryGetValue(split, out var range) || position < range.From || position >= range.To || epochs[row].Read != range.Epoch) continue;
             _positions.Add((split, position));
             _letters.Add((split, position, ContentOf(batch, row)));
         }

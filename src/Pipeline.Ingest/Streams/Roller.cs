@@ -90,7 +90,7 @@ internal sealed class Roller
         var split = chunk.Split;
         var isOpenEnded = !chunk.Range.IsAdvancing;
         // A dead letter is of the epoch that its row would have been of, whatever the table of dead letters itself counts.
-        var epoch = start.EpochOf(table.Table.Id);
+        var epoch = start.RowsOf(table.Table.Id);
         // A record whose letter stands counts as one, whatever it is decoded to now.
         var held = 0L;
         if (chunk.Rows is { Length: > 0 } rows)

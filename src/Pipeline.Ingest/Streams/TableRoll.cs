@@ -37,9 +37,9 @@ internal sealed class TableRoll(BronzeTable table, OpenFiles files, BronzeRows r
     /// <summary>Writes a batch of a chunk. <paramref name="isOpenEnded"/>: the chunk does not advance.</summary>
     /// <param name="epoch">Of the rows.</param>
     /// <param name="enters">Whether a row of it enters; null: all do.</param>
-    public async ValueTask WriteAsync(SplitId split, int epoch, RecordBatch batch, Func<int, bool>? enters, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
+    public async ValueTask WriteAsync(SplitId split, RowEpoch epoch, RecordBatch batch, Func<int, bool>? enters, bool isOpenEnded, DateTimeOffset? newestEventAt, CancellationToken cancellationToken)
     {
-        if (epoch > 0) await LearnAsync(BronzeColumns.EpochField, cancellationToken);
+        foreach (var column in BronzeRows.ColumnsOf(epoch)) await LearnAsync(column, cancellationToken);
         if (batch.Schema.GetFieldIndex(BronzeColumns.OrderTime) >= 0) await LearnAsync(BronzeColumns.OrderTimeField, cancellationToken);
         var run = _runs.GetValueOrDefault(split);
         if (isOpenEnded && run is null) _runs.Add(split, run = new Run());

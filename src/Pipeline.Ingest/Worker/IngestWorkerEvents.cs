@@ -36,16 +36,31 @@ public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<Tab
     /// <summary>Where each table stands that the split feeds, by its name.</summary>
     internal IReadOnlyDictionary<string, long?> Places => Split.Tables.ToDictionary(name => name, name => Tables.GetValueOrDefault(TableId.Bronze(Split.Id.Source, name)), StringComparer.Ordinal);
 
+    /// <summary>The orders in which the rows of those tables are, where they are not of the epoch that they are read in.</summary>
+    public ImmutableDictionary<TableId, int> Orders { get; init; } = ImmutableDictionary<TableId, int>.Empty;
+
     /// <summary>In which the table reads the split.</summary>
     public int EpochOf(TableId table) => Epochs.GetValueOrDefault(table);
+
+    /// <summary>What the table's rows of the split say of that.</summary>
+    public RowEpoch RowsOf(TableId table) => RowEpoch.Of(EpochOf(table), Orders.TryGetValue(table, out var order) ? order : null);
 }
 
 /// <summary>In which epochs a version of a table reads a worker's splits.</summary>
 /// <param name="Epochs">Of the splits that are read in another epoch than 0.</param>
 public sealed record LoggedEpochs(long Version, ImmutableDictionary<SplitId, int> Epochs)
 {
-    internal static LoggedEpochs Of(Snapshot snapshot, IEnumerable<Split> splits) =>
-        new(snapshot.Version, splits.Select(split => KeyValuePair.Create(split.Id, snapshot.Histories.EpochOf(split.Id))).Where(pair => pair.Value > 0).ToImmutableDictionary());
+    /// <summary>Of those whose rows are of the order of another epoch than that, see <see cref="SplitHistory.Order"/>.</summary>
+    public ImmutableDictionary<SplitId, int> Orders { get; init; } = ImmutableDictionary<SplitId, int>.Empty;
+
+    internal static LoggedEpochs Of(Snapshot snapshot, IEnumerable<Split> splits)
+    {
+        var known = splits.Select(split => (split.Id, History: snapshot.Histories.Find(split.Id))).Where(split => split.History is { Epoch: > 0 }).ToList();
+        return new LoggedEpochs(snapshot.Version, known.ToImmutableDictionary(split => split.Id, split => split.History!.Epoch))
+        {
+            Orders = known.Where(split => split.History!.Order is not null).ToImmutableDictionary(split => split.Id, split => split.History!.Order!.Value),
+        };
+    }
 }
 
 /// <summary>What a worker reacts to. Answers carry the epoch of the reading they belong to; those of an older one are void.</summary>

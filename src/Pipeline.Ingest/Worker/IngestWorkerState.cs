@@ -284,6 +284,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
             .Select(key => Marks.GetValueOrDefault(key)).FirstOrDefault(),
         TableMarks = split.Tables.ToImmutableDictionary(name => name, name => Marks.GetValueOrDefault((BronzeOf(split, name), split.Id)), StringComparer.Ordinal),
         Epochs = TablesOf(split).Where(table => Epochs.ContainsKey((table, split.Id))).ToImmutableDictionary(table => table, table => Epochs[(table, split.Id)]),
+        // An epoch has one order for good, and the epochs are those that were located.
+        Orders = Logged.Where(table => table.Value.Orders.ContainsKey(split.Id)).ToImmutableDictionary(table => table.Key, table => table.Value.Orders[split.Id]),
     };
 
     /// <summary>The position that every table of the split has reached; null when one has none.</summary>

@@ -37,9 +37,10 @@ internal static class SplitEpochs
             epoch = isNext || (isDue && !waits) ? newest.Epoch + 1 : newest.Epoch;
         }
 
+        var order = epoch == histories.Newest?.Epoch ? histories.Newest.Order : null;
         // The form is for the table's own workers to say, who list all of its splits.
         var isWhole = HasSnapshot(listed);
-        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot) { Form = split.IsSnapshot ? null : !isWhole ? FormOf(split.Id) : waits || IsUncertain(split) ? Waiting(FormOf(split.Id) ?? split.Form) : split.Form }))
+        return listed.Select(split => (split.Id, History: new SplitHistory(epoch, identity, split.IsSnapshot) { Order = order, Form = split.IsSnapshot ? null : !isWhole ? FormOf(split.Id) : waits || IsUncertain(split) ? Waiting(FormOf(split.Id) ?? split.Form) : split.Form }))
             .Where(split => histories.Find(split.Id) != split.History).ToDictionary(split => split.Id, split => split.History);
 
         SplitForm? FormOf(SplitId split) => histories.Find(split)?.Form;

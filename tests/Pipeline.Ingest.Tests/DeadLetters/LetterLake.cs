@@ -64,7 +64,8 @@ internal sealed class LetterLake : IDisposable
         var ends = letters.GroupBy(letter => letter.Split.ToString()).ToDictionary(group => group.Key, group => group.Max(letter => letter.Position) + 1);
         // Tables learn the column with their first row of another epoch than 0.
         if (letters.Any(letter => letter.Epoch > 0)) dead = dead.With(BronzeColumns.EpochField);
-        await CommitAsync(dead, RowsOf(letters), ends, [.. letters.Select(letter => letter.Epoch)]);
+        if (letters.Any(letter => letter.Order is not null)) dead = dead.With(BronzeColumns.ReadingField);
+        await CommitAsync(dead, RowsOf(letters), ends, [.. letters.Select(letter => letter.Rows)]);
         if (isReached) await PassAsync(ends);
     }
 
@@ -74,14 +75,14 @@ internal sealed class LetterLake : IDisposable
     public async Task PassAsync(IReadOnlyDictionary<string, long> ends) => await CommitAsync(await OpenAsync(), rows: null, ends);
 
     /// <summary>From now on the table reads the split in another epoch, and is so far in it.</summary>
-    public async Task BeginEpochAsync(int epoch, long reached)
+    public async Task BeginEpochAsync(int epoch, long reached, int? order = null)
     {
         var (table, split) = (await OpenAsync(), SplitId.Parse(Split));
         Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend)
         {
             ReadVersion = table.Delta.Current.Version,
             Moves = [new TxnMove(split, epoch, from: null, reached)],
-            Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(split), new SplitHistory(epoch, "another").Write()),
+            Properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(split), new SplitHistory(epoch, "another") { Order = order }.Write()),
         }, Cancel));
     }
 
@@ -107,7 +108,7 @@ internal sealed class LetterLake : IDisposable
     }
 
     /// <summary>Commits rows and takes splits further.</summary>
-    public static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends, int[]? epochs = null)
+    public static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends, RowEpoch[]? epochs = null)
     {
         var adds = ImmutableArray<AddFile>.Empty;
         if (rows is not null)
@@ -115,8 +116,9 @@ internal sealed class LetterLake : IDisposable
             var today = ImmutableDictionary<string, string?>.Empty.Add(BronzeColumns.IngestDate, At.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
             await using var file = await table.Delta.OpenDataFileAsync(table.FileSchema, today, new DataFileOptions(), Cancel);
             using var times = new TimestampArray.Builder(BronzeColumns.Timestamp).AppendRange(Enumerable.Repeat(At, rows.Length)).Build();
-            IArrowArray[] ofEpochs = table.FileSchema.FieldsLookup.Contains(BronzeColumns.Epoch) ? [new Int32Array.Builder().AppendRange(epochs!).Build()] : [];
-            file.Write(new RecordBatch(table.FileSchema, [.. rows.Arrays, times, .. ofEpochs], rows.Length));
+            IArrowArray[] ofEpochs = table.FileSchema.FieldsLookup.Contains(BronzeColumns.Epoch) ? [Numbers(epochs!.Select(epoch => (int?)epoch.Order))] : [];
+            IArrowArray[] ofReadings = table.FileSchema.FieldsLookup.Contains(BronzeColumns.Reading) ? [Numbers(epochs!.Select(epoch => epoch.Reading))] : [];
+            file.Write(new RecordBatch(table.FileSchema, [.. rows.Arrays, times, .. ofEpochs, .. ofReadings], rows.Length));
             adds = [await file.CompleteAsync(Cancel)];
         }
 
@@ -138,6 +140,8 @@ internal sealed class LetterLake : IDisposable
         Texts(letters.Select(letter => letter.Headers)),
         new TimestampArray.Builder(BronzeColumns.Timestamp).AppendRange(letters.Select(letter => letter.Timestamp!.Value)).Build(),
     ], letters.Length);
+
+    private static Int32Array Numbers(IEnumerable<int?> values) => values.Aggregate(new Int32Array.Builder(), (all, value) => value is { } number ? all.Append(number) : all.AppendNull()).Build();
 
     private static StringArray Texts(IEnumerable<string?> values) => new StringArray.Builder().AppendRange(values!).Build();
 

@@ -57,7 +57,7 @@ internal sealed class RollScene : IAsyncDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>Begins a reading of the slot, and of another split, from where these tables stand.</summary>
-    public async Task StartAsync(long? orders = 10, long? lines = 10, long? dead = null, long? from = 10, int epoch = 0)
+    public async Task StartAsync(long? orders = 10, long? lines = 10, long? dead = null, long? from = 10, int epoch = 0, int? order = null)
     {
         var tables = new Dictionary<string, BronzeTable>(StringComparer.Ordinal)
         {
@@ -68,6 +68,7 @@ internal sealed class RollScene : IAsyncDisposable
             ImmutableDictionary<TableId, long?>.Empty.Add(Orders, orders).Add(Lines, lines).Add(Dead, dead))
         {
             Epochs = epoch == 0 ? ImmutableDictionary<TableId, int>.Empty : ImmutableDictionary<TableId, int>.Empty.Add(Orders, epoch).Add(Dead, 1),
+            Orders = order is { } earlier ? ImmutableDictionary<TableId, int>.Empty.Add(Orders, earlier) : ImmutableDictionary<TableId, int>.Empty,
         };
         var other = new SplitStart(new Split(Other, ["orders"]), 0, ImmutableDictionary<TableId, long?>.Empty.Add(Orders, 0).Add(Dead, null));
         Roller = new Roller(tables, _ => true, cancel => BronzeTable.OpenAsync(Oracle.Lake, TableId.DeadLetter(Source), DeadLetterColumns.SourceSchema, cancel),

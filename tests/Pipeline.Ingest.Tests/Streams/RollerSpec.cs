@@ -33,6 +33,32 @@ public sealed class RollerSpec
     }
 
     [Theory]
+    [InlineData(0, "10:NULL:3", "11:NULL:3", "12:NULL:3")]
+    [InlineData(2, "10:2:3", "11:2:3", "12:2:3")]
+    public async Task Rows_that_are_read_again_say_the_epoch_of_their_order_and_that_of_their_reading_dead_letters_too(int order, string first, string second, string letter)
+    {
+        await using var scene = new RollScene();
+        await scene.StartAsync(epoch: 3, order: order);
+
+        await scene.AddAsync(Other, "orders", 0, 1, [0]);
+        await scene.AddAsync(Slot, "orders", 10, 11, [10]);
+        await scene.AddAsync(Other, "orders", 1, 2, [1]);
+        await scene.AddAsync(Slot, "orders", 11, 12, [11], dead: [12]);
+        await scene.AddAsync(Slot, "lines", 12, 13, [12]);
+        var stages = await scene.CloseAsync();
+
+        // The table is in the epoch of its reading.
+        Assert.Equal(3, Of(stages, Orders).Ranges.Single(range => range.Split == Slot).Epoch);
+        Assert.Equal([0, 1, 10, 11], await scene.PositionsAsync(Of(stages, Orders)));
+        await scene.PositionsAsync(Of(stages, Dead));
+        const string All = "_position || ':' || coalesce(_epoch::varchar, 'NULL') || ':' || coalesce(_reading::varchar, 'NULL')";
+        var all = order == 0 ? All.Replace("_epoch::varchar", "NULL", StringComparison.Ordinal) : All;
+        Assert.Equal(["0:NULL:NULL", "10", "11", "1:NULL:NULL"], (await scene.Oracle.ColumnAsync(Orders, all)).Select(row => row == first ? "10" : row == second ? "11" : row).Order(StringComparer.Ordinal));
+        Assert.Equal([letter], await scene.Oracle.ColumnAsync(Dead, all));
+        Assert.Equal(order > 0, (await scene.Oracle.Lake.TryOpenAsync(Orders, TestContext.Current.CancellationToken))!.Current.Schema.FieldsLookup.Contains("_epoch"));
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(3)]
     public async Task Rows_that_bring_a_time_of_order_keep_every_other_column(int epoch)
