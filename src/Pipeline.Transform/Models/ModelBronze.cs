@@ -30,7 +30,7 @@ internal static class ModelBronze
 
     private static readonly Field[] Sometimes =
     [
-        BronzeColumns.EpochField, BronzeColumns.ChangedField, BronzeColumns.OrderTimeField, BronzeColumns.RedrivenFromField,
+        BronzeColumns.EpochField, BronzeColumns.ReadingField, BronzeColumns.ChangedField, BronzeColumns.OrderTimeField, BronzeColumns.RedrivenFromField,
         new Field(BronzeColumns.Sequence, Int64Type.Default, nullable: true).As(BronzeRole.Orders | BronzeRole.Sequence | BronzeRole.PlacedInLog),
     ];
 

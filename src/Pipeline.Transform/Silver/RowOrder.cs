@@ -9,7 +9,7 @@ namespace Pipeline.Transform.Silver;
 /// <summary>
 /// The one order of a Silver table's rows, its deletes, held rows, re-driven ones and truncates: the epoch; within an epoch the
 /// contract's <c>order-by</c>, in which <c>_position</c> stands for what follows; then the position, or, where splits share keys, the time that does not go back within a split, the
-/// split and the number in it. It is total and says the same of two rows in whatever runs they come.
+/// split and the number in it; of one record that was read twice in the order of one epoch, the later reading. It is total and says the same of two rows in whatever runs they come.
 /// </summary>
 /// <remarks>
 /// The epoch comes before <c>order-by</c>: what a source's values say is compared with nothing that an earlier source of that name
@@ -38,6 +38,8 @@ internal sealed class RowOrder
         _sql = sql;
         _shape = BronzeShape.Of(bronze);
         IReadOnlyList<string> own = !HasTime(_shape) ? _shape.Ordering : [BronzeColumns.OrderTime, .. _shape.Numbering is var (split, number) ? [split, number] : _shape.Ordering];
+        // A part that is read again stands where it stood.
+        if (_shape.Reading is { } reading) own = [.. own, reading];
         _own = own;
         // Who orders by the position means the order in which the source has its rows.
         _columns = [.. contract.OrderBy.SelectMany(name => name == BronzeColumns.Position ? own : [name]).Concat(own).Distinct(StringComparer.Ordinal)];

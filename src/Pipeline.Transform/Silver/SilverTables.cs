@@ -62,7 +62,7 @@ public static class SilverTables
         Ordering(contract, BronzeShape.Of(bronze));
 
     private static IReadOnlyList<string> Ordering(SilverContract contract, BronzeShape shape) =>
-        [.. contract.OrderBy.Where(name => name[0] == '_').Concat(shape.Ordering).Concat(shape.Epoch is { } epoch ? [epoch] : []).Concat(RowOrder.HasTime(shape) ? [BronzeColumns.OrderTime] : []).Distinct(StringComparer.Ordinal)];
+        [.. contract.OrderBy.Where(name => name[0] == '_').Concat(shape.Ordering).Concat(new[] { shape.Epoch, shape.Reading }.OfType<string>()).Concat(RowOrder.HasTime(shape) ? [BronzeColumns.OrderTime] : []).Distinct(StringComparer.Ordinal)];
 
     /// <summary>
     /// Columns of the quarantine: the key as text, the broken rules separated by commas, whether only references are

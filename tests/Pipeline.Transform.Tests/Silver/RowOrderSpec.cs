@@ -20,7 +20,7 @@ public sealed class RowOrderSpec : IDisposable
     /// <summary>As sources and Ingest declare them.</summary>
     internal static readonly string[] Roles =
     [
-        "_epoch Epoch", "_order_time OrderTime", "_timestamp Identifies RecordTime", "_partition Identifies Orders Split", "_offset Orders Number",
+        "_epoch Epoch", "_reading Reading", "_order_time OrderTime", "_timestamp Identifies RecordTime", "_partition Identifies Orders Split", "_offset Orders Number",
         "_sequence Orders Sequence PlacedInLog", "_changed Changed",
     ];
 
@@ -36,13 +36,16 @@ public sealed class RowOrderSpec : IDisposable
     [InlineData(Plain, "_epoch int", "_order_time timestamp", "_partition int", "_offset long", "_timestamp timestamp")]
     [InlineData(Ordered, "_epoch int", "_partition int", "_offset long", "_timestamp timestamp")]
     [InlineData(Plain, "_partition int", "_offset long")]
+    [InlineData(Plain, "_epoch int", "_reading int", "_partition int", "_offset long")]
+    [InlineData(Ordered, "_reading int", "_partition int", "_offset long", "_timestamp timestamp")]
+    [InlineData(Ordered, "_reading int", "_sequence long", "_changed string")]
     public void Is_total_wherever_rows_stand(string contracts, params string[] columns)
     {
         var bronze = new Schema(TestLake.Declared(TestLake.BronzeColumns(["pair long", "v long", .. columns]), Roles), null);
         var contract = TestGraph.Of(contracts).Silver[0];
         var fields = SilverTables.Columns(contract, bronze);
         var query = new LatestSql(contract, bronze, SqlDialect.DuckDb).Query;
-        var genRow = Gen.Select(Small, Small, Gen.Int[0, 2], Gen.Int[0, 3].Select(i => i == 0 ? "d" : "c"), Moment).SelectMany(one => Small.Array[3].Select(more => new Row(one.Item1, one.Item2, one.Item3, one.Item4, one.Item5, more)));
+        var genRow = Gen.Select(Small, Small, Gen.Int[0, 2], Gen.Int[0, 3].Select(i => i == 0 ? "d" : "c"), Moment).SelectMany(one => Small.Array[4].Select(more => new Row(one.Item1, one.Item2, one.Item3, one.Item4, one.Item5, more)));
 
         genRow.Array[8].Sample(rows => Check(rows, contract, fields, query), iter: 8, threads: 1);
     }
@@ -108,13 +111,14 @@ public sealed class RowOrderSpec : IDisposable
             "_sequence" => More[0],
             "_partition" => More[1],
             "_offset" => More[2],
+            "_reading" => More[3],
             "_ingested_at" => $"make_timestamptz({id})",
             _ => "NULL",
         };
 
         /// <summary>They are one row twice, where records are numbered by their numbers; null is epoch 0.</summary>
         public bool Ties(Row other, IReadOnlyList<Field> fields) =>
-            fields.Where(field => field.Name != "_ingested_at" && (field.Name is "_epoch" or "_partition" or "_offset" || !fields.Any(one => one.Name == "_offset"))).All(field => Known(field.Name) == other.Known(field.Name));
+            fields.Where(field => field.Name != "_ingested_at" && (field.Name is "_epoch" or "_reading" or "_partition" or "_offset" || !fields.Any(one => one.Name == "_offset"))).All(field => Known(field.Name) == other.Known(field.Name));
 
         private string Known(string column) => Value(column, 0, 0) is var value && column == "_epoch" && value == "NULL" ? "0" : Value(column, 0, 0);
     }

@@ -11,6 +11,8 @@ public sealed class SilverSqlSpec
 {
     private static readonly Schema Table = Bronze("user_id decimal(38,0)", "email string", "team_id long", "score string", "phone string", "photo binary");
     private static readonly Schema Topic = Bronze("_partition int", "_offset long", "_timestamp timestamp", "_key string", "_headers string", "value string");
+    private static readonly Schema ReadAgain = new(TestLake.Declared([.. Bronze("_partition int", "_offset long", "_timestamp timestamp", "user_id long", "email string").FieldsList, BronzeColumns.EpochField, BronzeColumns.ReadingField, BronzeColumns.OrderTimeField],
+        "_partition Identifies Orders Split", "_offset Orders Number", "_timestamp Identifies RecordTime"), null);
     private static readonly Schema Changes = Bronze("user_id long", "email string", "notes string", "_changed string");
 
     [Theory]
@@ -58,14 +60,18 @@ public sealed class SilverSqlSpec
           key = [user_id]
         }
         """)]
+    [InlineData("again", """
+        users { from = bronze/events/users, columns { user_id { type = long }, email { type = string } }, key = [user_id] }
+        """)]
     public void Generates(string name, string contracts)
     {
         var contract = TestGraph.Of(contracts).TrySilver(TableId.Silver("users"))!;
-        var bronze = name switch { "table" => Table, "topic" => Topic, _ => Changes };
+        var bronze = name switch { "table" => Table, "topic" => Topic, "again" => ReadAgain, _ => Changes };
         var declared = new Schema(TestLake.Declared(bronze.FieldsList, name switch
         {
             "topic" => ["_partition Identifies Orders Split", "_offset Orders Number", "_timestamp Identifies", "value Document"],
             "changes" => ["_changed Changed"],
+            "again" => ["_partition Identifies Orders Split", "_offset Orders Number", "_timestamp Identifies RecordTime", "_epoch Epoch", "_reading Reading", "_order_time OrderTime"],
             _ => [],
         }), null);
 
