@@ -83,7 +83,7 @@ public static class TableTurns
             ReadVersion = snapshot.Version,
             Moves = [.. back.Select(turn => new TxnMove(turn.Key, turn.Value.Epoch, snapshot.Position(turn.Key), turn.Value.Back))],
             // A note of the part is none of that place.
-            Marks = [.. back.SelectMany(turn => SplitHistory.MarksOf(turn.Key, turn.Value.Epoch, turn.Value.Marks with { Note = turn.Value.Marks.Note ?? -1 }))],
+            Marks = [.. back.SelectMany(turn => SplitHistory.MarksOf(turn.Key, turn.Value.Epoch, turn.Value.Marks with { Note = turn.Value.Marks.Note ?? -1 }).Append((SplitHistory.PartEndIdOf(turn.Key, turn.Value.Epoch), snapshot.Position(turn.Key)!.Value)))],
             Properties = over.ToImmutableDictionary(turn => SplitTurn.KeyOf(turn.Key), _ => (string?)null, StringComparer.Ordinal),
             Parameters = ImmutableDictionary<string, string>.Empty.Add("split", string.Join(", ", over.Select(turn => turn.Key))).Add("to", string.Join(", ", over.Select(turn => Text(turn.Value.Back)))),
         };

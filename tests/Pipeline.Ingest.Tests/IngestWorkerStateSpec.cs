@@ -105,6 +105,22 @@ public sealed class IngestWorkerStateSpec : WorkerScene
     }
 
     [Fact]
+    public void Rows_of_a_split_are_of_the_order_that_the_log_of_their_table_said_when_it_was_located()
+    {
+        var begun = ImmutableDictionary<SplitId, int>.Empty.Add(Single.Id, 3).Add(Other.Id, 3);
+        When(new WorkerEvent.Started());
+        When(new WorkerEvent.Located(1, [Single, Other])
+        {
+            Logged = ImmutableDictionary<TableId, LoggedEpochs>.Empty.Add(Orders, new LoggedEpochs(3, begun) { Orders = ImmutableDictionary<SplitId, int>.Empty.Add(Single.Id, 1) }).Add(Dead, new LoggedEpochs(3, ImmutableDictionary<SplitId, int>.Empty)),
+        });
+        When(new WorkerEvent.PositionsKnown(1, Orders, Positions((Single, 10), (Other, 10))) { Version = 3, Epochs = begun });
+
+        var starts = When(Known(Dead)).OfType<WorkerEffect.StartGraph>().Single().Starts.ToDictionary(start => start.Split.Id);
+
+        Assert.Equal((new RowEpoch(1, 3), new RowEpoch(3), new RowEpoch(0)), (starts[Single.Id].RowsOf(Orders), starts[Other.Id].RowsOf(Orders), starts[Single.Id].RowsOf(Dead)));
+    }
+
+    [Fact]
     public void Acknowledges_a_slot_up_to_its_slowest_table()
     {
         GivenReading(Slot, 10);

@@ -45,11 +45,11 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
         var (rows, failed) = await LakeInventory.TryAsync(TableId.DeadLetter(source), async () =>
         {
             var letters = await LakeInventory.OpenAsync(lake, TableId.DeadLetter(source), cancellationToken);
-            var own = $"_table, _split, _position, {EpochOf(letters.Current)}";
+            var own = $"_table, _split, _position, {RowEpochSql.ReadOf(letters.Current.Schema)}";
             return query.Rows($"""
                 WITH redriven AS ({redriven}),
                 letters AS (
-                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE ({own}) IN (SELECT (_table, _split, _position, epoch) FROM redriven) END AS _redriven, {EpochOf(letters.Current)} AS _of_epoch
+                  SELECT *, CASE WHEN {unknown} THEN NULL ELSE ({own}) IN (SELECT (_table, _split, _position, epoch) FROM redriven) END AS _redriven, {RowEpochSql.ReadOf(letters.Current.Schema)} AS _of_epoch
                   FROM ({await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys], $"{own}, {select} {rest}")}) AS l)
                 SELECT {select} FROM letters {rest}
                 """, letters);
@@ -82,8 +82,6 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
         return (string.Join(" UNION ALL ", parts), string.Join(" OR ", unknown));
     }
 
-    private static string EpochOf(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.Epoch) ? $"coalesce({BronzeColumns.Epoch}, 0)" : "0";
-
     /// <summary>Of one table, read here and now: a file of it that is damaged is no other table's.</summary>
     private async Task<string> RedrivenAsync(TableId id)
     {
@@ -91,7 +89,7 @@ internal sealed class DeadLetterQuery(Lake lake, LakeQuery query, CancellationTo
         string[] files = [.. table.Current.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
         if (files.Length == 0) return NoRows;
         var rows = Sql.Name($"redriven of {id}");
-        var own = $"{BronzeColumns.RedrivenFrom} AS _split, {BronzeColumns.Position} AS _position, {EpochOf(table.Current)} AS epoch";
+        var own = $"{BronzeColumns.RedrivenFrom} AS _split, {BronzeColumns.Position} AS _position, {RowEpochSql.ReadOf(table.Current.Schema)} AS epoch";
         query.Rows($"""
             CREATE OR REPLACE TEMP TABLE {rows} AS SELECT {Sql.Text(id.Name)} AS _table, {own}
             FROM ({await query.RelationAsync(table, table.Current, files, own)}) AS t WHERE {BronzeColumns.RedrivenFrom} IS NOT NULL

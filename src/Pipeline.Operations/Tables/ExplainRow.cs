@@ -48,7 +48,7 @@ public sealed record ExplainRowResult(IReadOnlyList<RowStation> Stations);
 public static class ExplainRow
 {
     /// <summary>What of a Bronze row may be shown: where it was, and nothing that its source says in it.</summary>
-    private static readonly string[] Places = [BronzeColumns.Op, BronzeColumns.Position, BronzeColumns.Sequence, BronzeColumns.Epoch, BronzeColumns.RedrivenFrom, BronzeColumns.OrderTime, BronzeColumns.IngestedAt];
+    private static readonly string[] Places = [BronzeColumns.Op, BronzeColumns.Position, BronzeColumns.Sequence, BronzeColumns.Epoch, BronzeColumns.Reading, BronzeColumns.RedrivenFrom, BronzeColumns.OrderTime, BronzeColumns.IngestedAt];
 
     /// <exception cref="PipelineException">It is no Silver table of the configuration, the key has other columns, or a table cannot be read.</exception>
     public static async Task<ExplainRowResult> RunAsync(ExplainRowRequest request, TransformGraph graph, Lake lake, CancellationToken cancellationToken)

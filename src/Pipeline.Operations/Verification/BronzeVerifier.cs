@@ -10,8 +10,6 @@ namespace Pipeline.Operations.Verification;
 /// <summary>Whether Bronze holds each record of its splits once.</summary>
 internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
 {
-    private const string EpochColumn = "_epoch";
-
     /// <summary>
     /// The rows of its files are those that its commits have added, less those that were removed on purpose. Null: nobody has counted, and
     /// the log does not reach back to the beginning.
@@ -46,7 +44,7 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
         if (!HasRedriven(snapshot)) return [];
         string[] files = [.. snapshot.FilesWith(BronzeColumns.RedrivenFrom).Select(file => file.Path)];
         var letters = await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken);
-        var (letter, record) = ($"_split, _position, {(letters is null ? "0" : EpochOf(letters.Current))}", $"{BronzeColumns.RedrivenFrom} AS _split, _position, {EpochOf(snapshot)} AS epoch");
+        var (letter, record) = ($"_split, _position, {(letters is null ? "0" : RowEpochSql.ReadOf(letters.Current.Schema))}", $"{BronzeColumns.RedrivenFrom} AS _split, _position, {RowEpochSql.ReadOf(snapshot.Schema)} AS epoch");
         var dead = letters is null ? "SELECT '' AS _table, '' AS _split, 0 AS _position WHERE false"
             : await query.RelationAsync(letters, letters.Current, [.. letters.Current.FilesByPath.Keys], $"_table, {letter}");
         var row = query.Rows($"""
@@ -71,16 +69,18 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
         var redriven = HasRedriven(snapshot) ? $"count({BronzeColumns.RedrivenFrom})" : "0";
         long missing = 0, records = 0;
         var name = Sql.Name(numberColumn);
-        // Each history of the source has numbers of its own.
-        foreach (var row in await query.RowsAsync(table, snapshot, $"CAST({Sql.Name(splitColumn)} AS VARCHAR), count(*), count(DISTINCT {name}), min({name}), max({name}), {redriven}, {EpochOf(snapshot)}", "GROUP BY 1, 7 ORDER BY 1, 7"))
+        // Each history of the source has numbers of its own, and each reading of one its own rows.
+        foreach (var row in await query.RowsAsync(table, snapshot, $"CAST({Sql.Name(splitColumn)} AS VARCHAR), count(*), count(DISTINCT {name}), min({name}), max({name}), {redriven}, {RowEpochSql.ReadOf(snapshot.Schema)}", "GROUP BY 1, 7 ORDER BY 1, 7"))
         {
             var (split, rows, numbers, first, last, epoch) = ((string)row[0]!, Number(row[1]), Number(row[2]), Number(row[3]), Number(row[4]), (int)Number(row[6]));
             if (numbers < rows) flaws.Add(new RecordsAreThereTwice(split, rows - numbers));
-            var position = PositionsOf(id, snapshot).Where(at => at.Epoch == epoch && at.Split.EndsWith($"/{split}", StringComparison.Ordinal)).Select(at => (long?)at.Position).Max();
+            var read = PositionsOf(id, snapshot).Where(at => at.Epoch == epoch && at.Split.ToString().EndsWith($"/{split}", StringComparison.Ordinal)).OrderByDescending(at => at.Position).Select(at => ((SplitId Split, int Epoch, long Position)?)at).FirstOrDefault();
+            var position = read?.Position;
             if (position is { } end && last >= end) flaws.Add(new RecordIsBeyondPosition(split, last, end));
             var before = dead.GetValueOrDefault((split, epoch));
             records += rows;
-            missing += (position ?? last + 1) - Math.Min(first, before.First ?? first) - numbers - (before.Count - Number(row[5]));
+            var begin = Math.Min(first, before.First ?? first);
+            missing += (position ?? last + 1) - begin - PassedOver(snapshot, read?.Split, epoch, begin) - numbers - (before.Count - Number(row[5]));
         }
 
         var givenUp = (snapshot.Position(RowCounts.GivenUp) ?? 0) + walk.GivenUpUncounted;
@@ -92,6 +92,12 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
         return new RecordsAreThereOnce(records, Math.Max(0, missing - Math.Min(givenUp, missing)), Math.Min(givenUp, missing));
     }
 
+    /// <summary>Numbers that a reading has left out because an earlier one has them: those between the end of a part that was read again and where its split went on.</summary>
+    /// <param name="begin">The first number of the reading.</param>
+    private static long PassedOver(Snapshot snapshot, SplitId? split, int epoch, long begin) =>
+        split is { } id && snapshot.Position(SplitHistory.PartEndIdOf(id, epoch)) is { } end && begin < end
+            && snapshot.Position(SplitHistory.AppIdOf(id, epoch - 1)) is { } back ? back - end : 0;
+
     private static bool HasRedriven(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(BronzeColumns.RedrivenFrom);
 
     /// <summary>
@@ -102,25 +108,21 @@ internal sealed class BronzeVerifier(Lake lake, LakeQuery query)
     {
         if (await lake.TryOpenAsync(TableId.DeadLetter(id.Source!), cancellationToken) is not { } table) return [];
         var positions = string.Concat(PositionsOf(id, passed)
-            .Select(at => string.Create(CultureInfo.InvariantCulture, $" WHEN _split = {Sql.Text(at.Split)} AND {EpochOf(table.Current)} = {at.Epoch} THEN _position < {at.Position}")));
-        var rows = await query.RowsAsync(table, table.Current, $"regexp_extract(_split, '[^/]+$'), count(*), min(_position), {EpochOf(table.Current)}",
+            .Select(at => string.Create(CultureInfo.InvariantCulture, $" WHEN _split = {Sql.Text(at.Split.ToString())} AND {RowEpochSql.ReadOf(table.Current.Schema)} = {at.Epoch} THEN _position < {at.Position}")));
+        var rows = await query.RowsAsync(table, table.Current, $"regexp_extract(_split, '[^/]+$'), count(*), min(_position), {RowEpochSql.ReadOf(table.Current.Schema)}",
             $"WHERE _table = {Sql.Text(id.Name)} AND CASE WHEN false THEN false{positions} ELSE false END GROUP BY 1, 4");
         return rows.ToDictionary(row => ((string)row[0]!, (int)Number(row[3])), row => (Number(row[1]), (long?)Number(row[2])));
     }
 
     /// <summary>Where the splits of the table's source are, in every history of it that the table has known.</summary>
-    private static IEnumerable<(string Split, int Epoch, long Position)> PositionsOf(TableId id, Snapshot snapshot)
+    private static IEnumerable<(SplitId Split, int Epoch, long Position)> PositionsOf(TableId id, Snapshot snapshot)
     {
         foreach (var txn in snapshot.Txns.Values.Where(txn => txn.AppId.StartsWith($"{id.Source}/", StringComparison.Ordinal)))
         {
-            var hash = txn.AppId.LastIndexOf('#');
-            var isLater = int.TryParse(txn.AppId.AsSpan(hash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) && hash > 0;
-            yield return isLater ? (txn.AppId[..hash], epoch, txn.Version) : (txn.AppId, 0, txn.Version);
+            var (split, epoch) = SplitHistory.ParseAppId(txn.AppId);
+            yield return (split, epoch, txn.Version);
         }
     }
-
-    /// <summary>The history that a row is of; tables have the column with their first row of a later one.</summary>
-    private static string EpochOf(Snapshot snapshot) => snapshot.Schema.FieldsLookup.Contains(EpochColumn) ? $"coalesce({EpochColumn}, 0)" : "0";
 
     private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
 }

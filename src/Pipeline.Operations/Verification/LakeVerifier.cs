@@ -176,9 +176,9 @@ public sealed class LakeVerifier(Lake lake, LakeTables tables, bool isDeep = fal
     /// <summary>Rows of earlier histories than the one that is read: a source without snapshots never says that it has not got them any more.</summary>
     private async Task<long> EarlierAsync(DeltaTable table, Snapshot snapshot, LakeQuery query, TableId? from, CancellationToken cancellationToken)
     {
-        if (from is null || (await lake.TryOpenAsync(from, cancellationToken))?.Current.Histories.Newest is not { Epoch: > 0 and var newest }) return 0;
+        if (from is null || (await lake.TryOpenAsync(from, cancellationToken))?.Current.Histories.Newest is not { Rows.Order: > 0 and var newest }) return 0;
         // A table has the column with its first row of a later one.
         if (!snapshot.Schema.FieldsLookup.Contains(BronzeColumns.Epoch)) return snapshot.RowCount ?? 0;
-        return Convert.ToInt64((await query.RowsAsync(table, snapshot, FormattableString.Invariant($"count(*) FILTER (coalesce({BronzeColumns.Epoch}, 0) < {newest})")))[0][0]);
+        return Convert.ToInt64((await query.RowsAsync(table, snapshot, FormattableString.Invariant($"count(*) FILTER ({RowEpochSql.OrderOf(snapshot.Schema)} < {newest})")))[0][0]);
     }
 }

@@ -79,6 +79,17 @@ public sealed class DamagedLakeSpec
         ["rows removed from a file, the log made to fit"] = new(Events, typeof(RowsAreNotAsAdded), lake => lake.RewriteFileAsync(Events, LakeDamage.AllButOne)),
         ["offsets removed by another program"] = new(Events, typeof(RowsAreNotAsAdded), async lake => await lake.ByOthersAsync(Events, "DELETE", lake.Rewrite(LakeDamage.AllButOne))),
         ["rows twice in a file, the log made to fit"] = new(Events, typeof(RecordsAreThereTwice), lake => lake.RewriteFileAsync(Events, "SELECT * FROM rows UNION ALL (SELECT * FROM rows LIMIT 1)")),
+        ["rows twice in a reading of a part that was read again"] = new(Events, typeof(RecordsAreThereTwice), async lake =>
+        {
+            await WholeLakeSpec.ReadAgainAsync(lake);
+            await lake.RewriteFileAsync(Events, "SELECT * FROM rows UNION ALL (SELECT * FROM rows LIMIT 1)");
+        }),
+        ["a position moved on behind a part that was read again"] = new(Events, typeof(NumbersAreMissing), async lake =>
+        {
+            await WholeLakeSpec.ReadAgainAsync(lake);
+            var (version, _) = await lake.LastMoveAsync(Events);
+            await lake.EditCommitAsync(Events, version, lines => Txn(lines, "events/user_events/0#1")["version"] = 8);
+        }),
         ["a position moved on"] = new(Events, typeof(NumbersAreMissing), async lake =>
         {
             var (version, move) = await lake.LastMoveAsync(Events);

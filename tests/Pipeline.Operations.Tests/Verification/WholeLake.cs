@@ -140,19 +140,22 @@ internal sealed class WholeLake : IDisposable
     public string CommitOf(TableId id, long version) => Path.Combine(DirectoryOf(id), "_delta_log", $"{version:D20}.json");
 
     /// <summary>Records of a topic: SELECTs of <c>_partition, _offset, value</c>; letters by their offsets; how far each partition goes.</summary>
-    public async Task AppendEventsAsync(string rows, (int Partition, long? From, long To)[] moves, (int Partition, long Offset)[]? letters = null, long unused = 0)
+    /// <param name="reading">The epoch in which they are read again in the order of the first; null: they are of the first.</param>
+    public async Task AppendEventsAsync(string rows, (int Partition, long? From, long To)[] moves, (int Partition, long Offset)[]? letters = null, long unused = 0, int? reading = null)
     {
+        Field[] again = reading is null ? [] : [BronzeColumns.ReadingField];
+        var said = reading is { } epoch ? $", {epoch.ToString(CultureInfo.InvariantCulture)}::INTEGER" : "";
         // Letters are committed before the rows beside them: those that are there already are not written again.
         var at = (await Lake.TryOpenAsync(Letters, Cancel))?.Current;
         (int Partition, long Offset)[] unwritten = [.. (letters ?? []).Where(letter => !(at?.Position(Split(letter.Partition)) > letter.Offset))];
         if (unwritten.Length > 0)
         {
-            var dead = string.Join(" UNION ALL ", unwritten.Select(letter => $"SELECT 'user_events', '{Split(letter.Partition)}', {letter.Offset}::BIGINT, 'too_large', 'it is too large', NULL::BLOB, NULL::BLOB, NULL::VARCHAR, NULL::TIMESTAMPTZ"));
-            await StageAsync(Letters, DeadLetterColumns.SourceSchema.FieldsList, dead, [.. moves.Where(move => unwritten.Any(letter => letter.Partition == move.Partition))
-                .Select(move => new StagedRange(Split(move.Partition), at?.Position(Split(move.Partition)), move.To))], letters: 0, unused: 0);
+            var dead = string.Join(" UNION ALL ", unwritten.Select(letter => $"SELECT 'user_events', '{Split(letter.Partition)}', {letter.Offset}::BIGINT, 'too_large', 'it is too large', NULL::BLOB, NULL::BLOB, NULL::VARCHAR, NULL::TIMESTAMPTZ{said}"));
+            await StageAsync(Letters, [.. DeadLetterColumns.SourceSchema.FieldsList, .. again], dead, [.. moves.Where(move => unwritten.Any(letter => letter.Partition == move.Partition))
+                .Select(move => new StagedRange(Split(move.Partition), at?.Position(Split(move.Partition)), move.To, reading))], letters: 0, unused: 0);
         }
 
-        await StageAsync(Events, EventColumns, $"SELECT _partition, _offset, value, 'c', _offset FROM ({rows})", [.. moves.Select(move => new StagedRange(Split(move.Partition), move.From, move.To))], letters?.Length ?? 0, unused);
+        await StageAsync(Events, [.. EventColumns, .. again], $"SELECT _partition, _offset, value, 'c', _offset{said} FROM ({rows})", [.. moves.Select(move => new StagedRange(Split(move.Partition), move.From, move.To, reading))], letters?.Length ?? 0, unused);
     }
 
     /// <summary>Changes: SELECTs of <c>user_id, name, _sequence, op, position</c>.</summary>

@@ -6,6 +6,8 @@ using Pipeline.Delta.Parquet;
 using Pipeline.DuckDb;
 using Pipeline.Ingest;
 using Pipeline.Ingest.DeadLetters;
+using Pipeline.Operations.DeadLetters;
+using Pipeline.Operations.Tables;
 using Pipeline.Operations.Verification;
 using Pipeline.Testing;
 using static Pipeline.Operations.Tests.Verification.WholeLake;
@@ -98,6 +100,32 @@ public sealed class WholeLakeSpec
             await lake.AppendEventsAsync(Event(0, 500, 6, "view"), [(0, 6, 501)], unused: 494);
             Assert.Contains((await lake.VerifyAsync()).Checks, check => check.Found is RecordsAreThereOnce { Unused: 495, GivenUp: 0 });
         },
+        ["with a part of a topic that was read again in its order"] = async lake =>
+        {
+            await ReadAgainAsync(lake);
+
+            // Two numbers hold no record: the same one in each reading.
+            var checks = (await lake.VerifyAsync()).Checks;
+            Assert.Contains(checks, check => check.Table == Events && check.Found is RecordsAreThereOnce { Records: 9, Unused: 2, GivenUp: 0 });
+            Assert.Contains(checks, check => check.Table == Events && check.Found is LettersAreThere { Letters: 3 });
+            // None is of a history that is over.
+            Assert.Contains(checks, check => check.Table == SilverEvents && check.Found is KeysAreUnique { Earlier: 0 });
+            var explained = await ExplainRow.RunAsync(new ExplainRowRequest(SilverEvents, ["2"]), lake.Graph, lake.Lake, Cancel);
+            Assert.Equal("1", Assert.Single(explained.Stations, station => station.Step == RowStep.Bronze).Detail["_reading"]);
+        },
+        ["with letters of both readings of a part, one of them re-driven"] = async lake =>
+        {
+            await ReadAgainAsync(lake);
+            await RedriveAsync(lake, "_reading = 1");
+            await lake.RunAsync();
+
+            // The same number is a letter twice, and one of them is a row.
+            Assert.Contains((await lake.VerifyAsync()).Checks, check => check.Table == Events && check.Found is RecordsAreThereOnce { Records: 10, Unused: 2, GivenUp: 0 });
+            var listed = await ListDeadLetters.RunAsync(new ListDeadLettersRequest(Source: null, Events), lake.Lake, Cancel);
+            Assert.Equal([(0, 2L, 0L), (1, 1L, 1L)], listed.Counts.Select(count => (count.Epoch, count.Letters, count.Redriven!.Value)));
+            var shown = await ShowDeadLetters.RunAsync(new ShowDeadLettersRequest("events", Events, new LetterSelection(Position: 2, Split: "user_events/0"), LettersMax: 5), lake.Lake, Cancel);
+            Assert.Equal([(0, false), (1, true)], shown.Letters.Select(letter => (letter.Epoch, letter.IsRedriven!.Value)));
+        },
         ["with rows removed on purpose"] = async lake =>
         {
             await PredicateDelete.RunAsync(await lake.OpenAsync(Users), "user_id = 1", lake.Engine, Cancel);
@@ -106,18 +134,7 @@ public sealed class WholeLakeSpec
         },
         ["with letters that were re-driven"] = async lake =>
         {
-            // As a redrive does it: the column of its mark comes with its first row.
-            var table = await lake.OpenAsync(Events);
-            var schema = new Apache.Arrow.Schema([.. table.Current.Schema.FieldsList, BronzeColumns.RedrivenFromField], null);
-            using var session = lake.OpenSession();
-            var columns = schema.FieldsList.Where(field => field.Name != BronzeColumns.IngestDate).ToList();
-            var redriven = (await ParquetCopy.WriteAsync(session, table, columns, $"""
-                SELECT * REPLACE (0 AS _partition, 2 AS _offset, 2 AS _position), 'events/user_events/0' AS _redriven_from FROM ({await lake.RowsAsync(session, table)}) LIMIT 1
-                """, lake.Time.GetUtcNow(), Cancel)).Select(file => file with { PartitionValues = ActionReader.NoValues.Add(BronzeColumns.IngestDate, "2026-03-02") });
-            Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction(Redrive.Operation, Isolation.BlindAppend)
-            {
-                Adds = [.. redriven], Moves = [new TxnMove(Redrive.AppId, null, 1)], Counts = [new TxnCount(RowCounts.Added, 1)], Schema = schema,
-            }, Cancel));
+            await RedriveAsync(lake, "true");
             await lake.RunAsync();
         },
         ["with moves that bring no rows"] = async lake => await lake.AppendUsersAsync("SELECT 1 AS user_id, 'x' AS name, 0 AS _sequence, 'u' AS op, 20 AS position WHERE false", 21, 900),
@@ -188,6 +205,44 @@ public sealed class WholeLakeSpec
         Assert.True(verified.IsSound, string.Join("\n", verified.OfLake.Cast<object>().Concat(verified.Checks.Where(check => !check.IsSound))));
         Assert.NotEmpty(verified.Checks);
     }
+
+    /// <summary>A row, a letter and a number without a record of the first partition, which goes on where it was left; and the other, which went on.</summary>
+    internal static async Task ReadAgainAsync(WholeLake lake)
+    {
+        var (events, letters) = (await lake.OpenAsync(Events), await lake.OpenAsync(Letters));
+        await CommitAsync(events, new Transaction("BEGIN", Isolation.BlindAppend) { Properties = OfBoth(_ => new SplitHistory(0, "t")) });
+        var begun = NextEpoch.Of("BACKFILL", events.Current, [.. events.Current.Histories.BySplit], new Dictionary<SplitId, long?> { [Split(0)] = 1 }, NextEpoch.OrderOf(events.Current));
+        await CommitAsync(events, begun with { Properties = begun.Properties.Add(SplitTurn.KeyOf(Split(0)), new SplitTurn(1, To: 4, Back: 6, default).Write()) });
+        await CommitAsync(letters, new Transaction("BEGIN", Isolation.BlindAppend) { Properties = OfBoth(_ => new SplitHistory(1, "t#1")) });
+
+        await lake.AppendEventsAsync(Event(0, 1, 2, "again"), [(0, 1, 4)], [(0, 2)], unused: 1, reading: 1);
+        var read = await lake.OpenAsync(Events);
+        await CommitAsync(read, TableTurns.ToEnd(read.Current, [new Split(Split(0), ["user_events"])])!);
+        await lake.AppendEventsAsync(Event(0, 6, 6, "view") + Event(1, 3, 7, "view", more: true), [(0, 6, 7), (1, 3, 4)], reading: 1);
+        await lake.RunAsync();
+
+        static System.Collections.Immutable.ImmutableDictionary<string, string?> OfBoth(Func<int, SplitHistory> history) =>
+            System.Collections.Immutable.ImmutableDictionary<string, string?>.Empty.AddRange(Enumerable.Range(0, 2).Select(partition => KeyValuePair.Create(SplitHistory.KeyOf(Split(partition)), (string?)history(partition).Write())));
+    }
+
+    /// <summary>A letter of the first partition as a redrive enters it: the column of its mark comes with its first row.</summary>
+    /// <param name="like">A row that its own is like, but for its number.</param>
+    private static async Task RedriveAsync(WholeLake lake, string like)
+    {
+        var table = await lake.OpenAsync(Events);
+        var schema = new Apache.Arrow.Schema([.. table.Current.Schema.FieldsList, BronzeColumns.RedrivenFromField], null);
+        using var session = lake.OpenSession();
+        var columns = schema.FieldsList.Where(field => field.Name != BronzeColumns.IngestDate).ToList();
+        var redriven = (await ParquetCopy.WriteAsync(session, table, columns, $"""
+            SELECT * REPLACE (0 AS _partition, 2 AS _offset, 2 AS _position), 'events/user_events/0' AS _redriven_from FROM ({await lake.RowsAsync(session, table)}) WHERE {like} LIMIT 1
+            """, lake.Time.GetUtcNow(), Cancel)).Select(file => file with { PartitionValues = ActionReader.NoValues.Add(BronzeColumns.IngestDate, "2026-03-02") });
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction(Redrive.Operation, Isolation.BlindAppend)
+        {
+            Adds = [.. redriven], Moves = [new TxnMove(Redrive.AppId, null, 1)], Counts = [new TxnCount(RowCounts.Added, 1)], Schema = schema,
+        }, Cancel));
+    }
+
+    private static async Task CommitAsync(Pipeline.Delta.DeltaTable table, Transaction transaction) => Assert.IsType<CommitResult.Committed>(await table.CommitAsync(transaction, Cancel));
 
     private static async Task CompactAsync(WholeLake lake)
     {
