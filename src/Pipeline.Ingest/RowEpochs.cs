@@ -12,8 +12,8 @@ internal readonly struct RowEpochs(RecordBatch batch)
 
     public RowEpoch this[int row] => new(_orders?.GetValue(row) ?? 0, _readings?.GetValue(row));
 
-    /// <summary>The columns of a table that say it.</summary>
-    public static IEnumerable<string> ColumnsOf(Schema table) => new[] { BronzeColumns.Epoch, BronzeColumns.Reading }.Where(table.FieldsLookup.Contains);
+    /// <summary>The columns of a table that say it; one of that name which a source once had is none.</summary>
+    public static IEnumerable<string> ColumnsOf(Schema table) => BronzeShape.Of(table) is var shape ? new[] { shape.Epoch, shape.Reading }.OfType<string>() : [];
 
     private static Int32Array? Find(RecordBatch batch, string column) => batch.Schema.FieldsLookup.Contains(column) ? (Int32Array)batch.Column(column) : null;
 }
