@@ -83,6 +83,9 @@ public readonly record struct SplitPosition(SplitId Split, long? Position)
     /// </summary>
     public long? End { get; init; }
 
+    /// <summary>With <see cref="End"/>, of a log: the greatest time, in microseconds since the epoch, by which a record may be put in order: what was read behind the end is not older. Null: any.</summary>
+    public long? OrderTimeMax { get; init; }
+
     /// <summary>Of a split that feeds several tables: those that are to be fed, and where each stands; null: all of them.</summary>
     public IReadOnlyDictionary<string, long?>? Tables { get; init; }
 

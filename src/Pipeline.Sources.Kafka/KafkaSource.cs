@@ -73,7 +73,7 @@ internal sealed class KafkaSource : IRedriveSource, IPartSource
 
     public async IAsyncEnumerable<Chunk> ReadAsync(IReadOnlyList<SplitPosition> from, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var splits = from.Select(split => (split.Split, split.Position, Name: KafkaSplitName.Parse(split.Split), split.Marks)).ToList();
+        var splits = from.Select(split => (split.Split, From: split, Name: KafkaSplitName.Parse(split.Split))).ToList();
         foreach (var topic in splits.GroupBy(split => split.Name.Topic, StringComparer.Ordinal))
             await CheckIdentityAsync(topic.Key, topic.Select(split => split.Name.TopicId).Distinct(StringComparer.Ordinal), cancellationToken);
 
@@ -81,9 +81,9 @@ internal sealed class KafkaSource : IRedriveSource, IPartSource
         using var formats = new ValueFormats(_schemas, stopping.Token);
         var queue = new ChunkQueue(_options.ReadingBytesMax / 4);
         PartitionReading[] partitions = [.. splits.Select(split => new PartitionReading(split.Split, TableOf(split.Name.Topic), split.Name.Partition,
-            split.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time, _waits.Of(new TopicPartition(split.Name.Topic, split.Name.Partition)), split.Marks))];
+            split.From.Position, Math.Min(_options.ChunkBytesMax, _options.ReadingBytesMax / 4), formats.Of(TableOf(split.Name.Topic)), queue, _metrics, _time, _waits.Of(new TopicPartition(split.Name.Topic, split.Name.Partition)), split.From.Marks, split.From.End, split.From.OrderTimeMax))];
         await using var reader = await KafkaReader.StartAsync($"kafka {Name}", _connections, partitions, queue, _options, _metrics, _time, _log, cancellationToken);
-        foreach (var (split, _, _, _) in splits) _reading[split] = reader;
+        foreach (var (split, _, _) in splits) _reading[split] = reader;
         try
         {
             await using var chunks = reader.ChunksAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
@@ -92,7 +92,7 @@ internal sealed class KafkaSource : IRedriveSource, IPartSource
         finally
         {
             await stopping.CancelAsync();
-            foreach (var (split, _, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaReader>(split, reader));
+            foreach (var (split, _, _) in splits) _reading.TryRemove(new KeyValuePair<SplitId, KafkaReader>(split, reader));
         }
     }
 
@@ -136,7 +136,7 @@ internal sealed class KafkaSource : IRedriveSource, IPartSource
         var (beginnings, ends, timed) = await Blocking.RunAsync(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken), EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken),
             place.At is { } at ? EndQuestion.AskForTime(lease, asked, at, _options.RequestTimeout, cancellationToken) : null), cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
-        return place.PartsOf(_options.ThingOf(topic.Name), [.. asked.Select(partition => (new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition.Partition.Value).ToString()), partition.Partition.Value,
+        return place.PartsOf(_options.ThingOf(topic.Name), [.. asked.Select(partition => new AskedPartition(new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition.Partition.Value).ToString()), partition.Partition.Value,
             Find(beginnings, partition), Find(ends, partition), timed is null ? null : Find(timed, partition)))]);
 
         static long? Find(IReadOnlyDictionary<TopicPartition, long> answers, TopicPartition partition) => answers.TryGetValue(partition, out var answer) ? answer : null;

@@ -5,8 +5,7 @@ namespace Pipeline.Sources.Kafka.Tests;
 
 public sealed class OffsetPlaceSpec
 {
-    private static readonly (SplitId Split, int Partition, long? Beginning, long? End, long? OfTime)[] Partitions =
-        [(new SplitId("events", "clicks/0"), 0, 10, 100, 40), (new SplitId("events", "clicks/1"), 1, 0, 50, null)];
+    private static readonly AskedPartition[] Partitions = [new(new SplitId("events", "clicks/0"), 0, 10, 100, 40, 60), new(new SplitId("events", "clicks/1"), 1, 0, 50)];
 
     [Fact]
     public void An_offset_is_one_of_the_only_partition() =>
@@ -32,6 +31,33 @@ public sealed class OffsetPlaceSpec
         Assert.Equal([new SplitPart(Partitions[0].Split, 40), new SplitPart(Partitions[1].Split, 50)], place.PartsOf("Topic", Partitions));
     }
 
+    [Fact]
+    public void A_part_that_ends_is_one_of_the_partitions_that_both_of_its_places_name()
+    {
+        Assert.Equal([Part(0, 20, 40)], PartsBetween("0:20", "0:40"));
+        Assert.Equal([Part(0, 20, 40), Part(1, 7, 9)], PartsBetween("0:20,1:7", "1:9,0:40"));
+        Assert.Equal([Part(0, 20, 60)], PartsBetween("0:20", "2026-11-30T08:00:00Z"));
+        Assert.Equal([Part(1, 50, 7)], PartsBetween("2026-11-30T08:00:00Z", "1:7"));
+    }
+
+    [Fact]
+    public void Between_two_times_a_partition_with_no_record_of_them_has_no_part() =>
+        Assert.Equal([Part(0, 40, 60)], PartsBetween("2026-11-30T08:00:00Z", "2026-11-30T09:00:00Z"));
+
+    [Theory]
+    [InlineData("0:20", "1:30", "begins in other partitions than it ends in")]
+    [InlineData("0:20,1:7", "0:30", "begins in other partitions than it ends in")]
+    [InlineData("0:20", "0:30,2:1", "it has no partition 2")]
+    [InlineData("0:9", "0:30", "partition 0 has no records before 10 any more")]
+    [InlineData("2026-11-30T09:00:00Z", "2026-11-30T09:00:00Z", "the part ends before it begins")]
+    public void Places_that_are_not_of_one_part_are_refused(string from, string to, string cause)
+    {
+        var refused = Assert.Throws<PipelineException>(() => PartsBetween(from, to));
+
+        Assert.Contains(cause, refused.Cause, StringComparison.Ordinal);
+        Assert.NotEmpty(refused.NextStep);
+    }
+
     [Theory]
     [InlineData("100", "is no place in a topic")]
     [InlineData("0:x", "is no place in a topic")]
@@ -50,4 +76,8 @@ public sealed class OffsetPlaceSpec
     [Fact]
     public void A_partition_that_does_not_answer_is_asked_again() =>
         Assert.True(Assert.Throws<PipelineException>(() => OffsetPlace.Parse("0:20", "Topic").PartsOf("Topic", [Partitions[0] with { End = null }])).IsTransient);
+
+    private static SplitPart Part(int partition, long from, long to) => new(Partitions[partition].Split, from, to);
+
+    private static IReadOnlyList<SplitPart> PartsBetween(string from, string to) => OffsetPlace.Parse(from, "Topic").PartsOf("Topic", Partitions, OffsetPlace.Parse(to, "Topic"));
 }

@@ -1,7 +1,9 @@
+using Confluent.Kafka;
 using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
+using Pipeline.Sources.Kafka.Catalog;
 using Pipeline.Sources.Kafka.Reading;
 
 namespace Pipeline.Sources.Kafka.Tests;
@@ -109,6 +111,78 @@ public sealed class PartitionReadingSpec
 
         using var chunk = part.Chunks().Single();
         Assert.Equal(-1, chunk.Marks.Note);
+    }
+
+    [Fact]
+    public void A_reading_that_ends_hands_over_all_before_its_end_at_once_and_nothing_of_what_lies_there_or_behind()
+    {
+        using var part = new Part(position: 3, end: 5);
+        part.Take(3, "a");
+        Assert.False(part.Reading.IsOver);
+        part.Take(4, "b");
+        Assert.True(part.Reading.IsOver);
+        part.Take(5, "c");
+        part.Reading.ReachEnd(9);
+        part.Reading.Flush();
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal((new PositionRange(3, 5), 2), (chunk.Range, chunk.RowCount));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Its_end_is_reached_where_no_record_lies_right_before_it(bool isRecordBehind)
+    {
+        using var part = new Part(position: 3, end: 5);
+        part.Take(3, "a");
+        if (isRecordBehind) part.Take(8, "b");
+        else part.Reading.ReachEnd(8);
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal((new PositionRange(3, 5), 1, true), (chunk.Range, chunk.RowCount, part.Reading.IsOver));
+    }
+
+    [Fact]
+    public void An_end_before_which_nothing_is_left_is_a_chunk_without_rows()
+    {
+        using var part = new Part(position: 3, end: 5);
+        part.Take(5, "a");
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal((new PositionRange(3, 5), null), (chunk.Range, chunk.Rows));
+    }
+
+    [Fact]
+    public void A_reading_that_has_ended_is_not_said_to_wait_for_its_brokers()
+    {
+        var said = new List<WaitNotice>();
+        var time = new FakeTimeProvider();
+        using var waits = new PartitionWaits(KafkaFixture.Options("localhost:1"), new WaitWatch(time, said.Add));
+        using var part = new Part(position: 3, end: 5, wait: waits.Of(new TopicPartition("user_events", 0)));
+        part.Take(5, "a");
+
+        for (var look = 0; look < 3; look++)
+        {
+            part.Reading.SeeEnd(9, isTaking: false);
+            time.Advance(TimeSpan.FromMinutes(2));
+        }
+
+        Assert.Empty(said);
+        Assert.Equal(4, part.Reading.LagRecords);
+    }
+
+    [Fact]
+    public void No_record_of_a_reading_that_ends_is_put_behind_what_was_read_behind_the_end()
+    {
+        using var part = new Part(position: 3, end: 6, marks: new SplitMarks(OrderTime: 4_000), orderTimeMax: 7_000);
+        part.Take(3, "a", timestampMs: 5);
+        part.Take(4, "b", timestampMs: 9);
+        part.Take(5, "c", timestampMs: 6);
+
+        using var chunk = part.Chunks().Single();
+        Assert.Equal([null, 7_000, 7_000], OrderTimes(chunk));
+        Assert.Equal(7_000, chunk.Marks.OrderTime);
     }
 
     private static IEnumerable<long?> OrderTimes(Chunk chunk) => ((Apache.Arrow.TimestampArray)chunk.Rows!.Column(BronzeColumns.OrderTime)).Values.ToArray()
@@ -278,8 +352,8 @@ public sealed class PartitionReadingSpec
         private readonly ChunkQueue _queue = new(long.MaxValue);
         private readonly KafkaMetrics _metrics = new("events");
 
-        public Part(long? position, long chunkBytesMax = 1 << 20, SplitMarks marks = default) => Reading = new PartitionReading(new SplitId("events", "user_events/0"),
-            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, default, _queue, _metrics, Time, marks: marks);
+        public Part(long? position, long chunkBytesMax = 1 << 20, SplitMarks marks = default, long? end = null, long? orderTimeMax = null, PartitionWait? wait = null) => Reading = new PartitionReading(new SplitId("events", "user_events/0"),
+            new KafkaTableOptions { Name = "user_events", Topic = "user_events" }, 0, position, chunkBytesMax, default, _queue, _metrics, Time, wait, marks, end: end, orderTimeMax: orderTimeMax);
 
         public FakeTimeProvider Time { get; } = new();
 

@@ -10,8 +10,10 @@ namespace Pipeline.Sources.Kafka.Reading;
 /// One partition while it is read: gathers its records into chunks and knows its position. Used by the reading thread
 /// only, but for the figures at the end.
 /// </summary>
+/// <param name="end">Where its reading ends, see <see cref="SplitPosition.End"/>; null: it goes on.</param>
+/// <param name="orderTimeMax">See <see cref="SplitPosition.OrderTimeMax"/>.</param>
 internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, int partition, long? position, long chunkBytesMax,
-    TableDecoders decoders, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time, PartitionWait? wait = null, SplitMarks marks = default)
+    TableDecoders decoders, ChunkQueue queue, KafkaMetrics metrics, TimeProvider time, PartitionWait? wait = null, SplitMarks marks = default, long? end = null, long? orderTimeMax = null)
 {
     private const long NoNote = -1;
 
@@ -70,11 +72,20 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
 
     public bool HasOpenChunk => _next > _from;
 
+    /// <summary>It has come to where its reading ends: what the client still brings of it is not taken.</summary>
+    public bool IsOver => _next >= end;
+
     /// <summary>Bytes of memory of the open chunk.</summary>
     public long OpenBytes => (_columns?.MemoryBytes ?? 0) + (_deadLetters?.MemoryBytes ?? 0);
 
     public void Take(in KafkaRecord record)
     {
+        if (record.Offset >= end)
+        {
+            EndReading();
+            return;
+        }
+
         // May throw when the registry does not answer: before anything has moved.
         var rejection = _decoder.Decode(record, out var row);
         MoveTo(record.Offset, record.Offset + 1);
@@ -84,7 +95,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         if (rejection is null) (_columns ??= Open()).Append(record, row, OrderTimeOf(record));
         else (_deadLetters ??= new DeadLetterRows(Table, Split)).Append(record, rejection);
 
-        if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax) Flush();
+        if (_columns?.ContentBytes >= chunkBytesMax || _deadLetters?.MemoryBytes >= chunkBytesMax || IsOver) Flush();
     }
 
     /// <summary>
@@ -93,6 +104,12 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     /// </summary>
     public void ReachEnd(long offset)
     {
+        if (offset >= end)
+        {
+            EndReading();
+            return;
+        }
+
         _readableEnd = offset;
         MoveTo(offset, offset);
     }
@@ -147,7 +164,7 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
         if (endOffset < 0) return;
         var next = _next ?? endOffset;
         // A fetch tells of records a moment before it brings them: twice the same is no chance.
-        var isStanding = next < endOffset && next == _lookedAt && !isTaking;
+        var isStanding = next < endOffset && next == _lookedAt && !isTaking && !IsOver;
         _lookedAt = next;
         // Whatever the client has heard, it has asked since reading began, so that nobody else need be asked where the partition ended then.
         if (!_hasBeenAtEnd && next == _readableEnd && next == endOffset)
@@ -221,9 +238,18 @@ internal sealed class PartitionReading(SplitId split, KafkaTableOptions table, i
     {
         if (!record.HasTimestamp) return _orderTime;
         var own = record.TimestampMs * 1000;
-        if (own < _orderTime) return _orderTime;
-        _orderTime = own;
-        return null;
+        var placed = own > orderTimeMax ? orderTimeMax.Value : own;
+        if (placed < _orderTime) return _orderTime;
+        _orderTime = placed;
+        return placed == own ? null : placed;
+    }
+
+    /// <summary>Whatever lies behind the last record before the end, the reading has come to the end.</summary>
+    private void EndReading()
+    {
+        if (IsOver) return;
+        MoveTo(end!.Value, end.Value);
+        Flush();
     }
 
     private void MoveTo(long offset, long next)
