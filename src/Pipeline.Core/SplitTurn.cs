@@ -11,6 +11,9 @@ namespace Pipeline.Core;
 /// <param name="Marks">What goes with that place.</param>
 public sealed record SplitTurn(int Epoch, long To, long Back, SplitMarks Marks)
 {
+    /// <inheritdoc cref="SplitPosition.OrderTimeMax"/>
+    public long? OrderTimeMax { get; init; }
+
     private const string Prefix = "pipeline.turn.";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);

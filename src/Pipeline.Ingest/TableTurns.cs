@@ -7,8 +7,8 @@ using Pipeline.Delta.Log;
 namespace Pipeline.Ingest;
 
 /// <summary>
-/// Parts of a table that are read again because an operator wants it: a new epoch begins where each part does, so that what is read is newer than what was. A
-/// part that ends is followed by a commit that puts its split where it was left, see <see cref="SplitTurn"/>; both stand in the table's log, and a worker that
+/// Parts of a table that are read again because an operator wants it: a new epoch begins where each part does, so that what is read is newer than what was; a part of
+/// a log that ends keeps the order that it has. A part that ends is followed by a commit that puts its split where it was left, see <see cref="SplitTurn"/>; both stand in the table's log, and a worker that
 /// is cut off anywhere between them goes on from what it says.
 /// </summary>
 public static class TableTurns
@@ -39,13 +39,30 @@ public static class TableTurns
         PipelineException Refusal(FaultKind kind, string cause, string nextStep) => new(kind, $"Table {table}", cause, nextStep);
     }
 
+    /// <summary>
+    /// Whether parts of a table keep the order that its rows have: what is read between two places of a log is older than what lies behind, and is not newer by being read again.
+    /// Rows of a table that its source has only as they are now are newer.
+    /// </summary>
+    public static bool AreInOrder(Snapshot snapshot, IReadOnlyList<SplitPart> parts) => parts.Count > 0 && parts.All(part => part.To is not null) && BronzeShape.Of(snapshot.Schema).Numbering is not null;
+
+    /// <summary>Looks whether parts of a table that keep their order can be read again by what it has.</summary>
+    /// <exception cref="PipelineException">They cannot: see <see cref="RefusalOf"/> and <see cref="PartTimes"/>; or a file cannot be read.</exception>
+    public static async Task CheckOrderAsync(DeltaTable bronze, TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken) =>
+        _ = await PartTimes.OfAsync(bronze, table, parts, cancellationToken);
+
     /// <summary>Has parts of a table read again. Its workers notice when they commit next, or begin anew.</summary>
-    /// <exception cref="PipelineException">See <see cref="RefusalOf"/>; or other writers came first too often.</exception>
-    public static async Task BeginAsync(Lake lake, TableId table, IReadOnlyList<SplitPart> parts, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="isInOrder">Whether its records keep their order, see <see cref="AreInOrder"/>.</param>
+    /// <exception cref="PipelineException">See <see cref="RefusalOf"/> and <see cref="CheckOrderAsync"/>; or other writers came first too often.</exception>
+    public static async Task BeginAsync(Lake lake, TableId table, IReadOnlyList<SplitPart> parts, bool isInOrder, TimeProvider time, CancellationToken cancellationToken)
     {
         var bronze = await lake.TryOpenAsync(table, cancellationToken);
         if (RefusalOf(bronze?.Current, table, parts) is { } refusal) throw refusal;
-        await NextEpoch.CommitAsync(bronze!, table, snapshot => RefusalOf(snapshot, table, parts) is { } moved ? throw moved : ToBegin(snapshot, parts), time, cancellationToken);
+        if (AreInOrder(bronze!.Current, parts) != isInOrder) throw new PipelineException(FaultKind.Invalid, $"Table {table}", "it was planned in another order", "Plan it again.");
+        var looked = bronze.Current.Histories.Newest!.Epoch;
+        var times = isInOrder ? await PartTimes.OfAsync(bronze, table, parts, cancellationToken) : null;
+        await NextEpoch.CommitAsync(bronze, table, snapshot => RefusalOf(snapshot, table, parts) is { } moved ? throw moved
+            : snapshot.Histories.Newest!.Epoch == looked ? ToBegin(snapshot, parts, times)
+            : throw new PipelineException(FaultKind.Invalid, $"Table {table}", $"epoch {snapshot.Histories.Newest.Epoch} has begun meanwhile", "Plan it again."), time, cancellationToken);
     }
 
     /// <summary>Puts those of a worker's splits that have come to the end of their part where they were left.</summary>
@@ -56,18 +73,20 @@ public static class TableTurns
     }
 
     /// <summary>Where the reading of splits ends for now, by a version of their table.</summary>
-    internal static IEnumerable<KeyValuePair<SplitId, long>> EndsOf(Snapshot snapshot, IReadOnlyCollection<Split> splits) => SplitTurn.Of(snapshot.Metadata.Configuration)
-        .Where(turn => turn.Value.Epoch == snapshot.Histories.EpochOf(turn.Key) && splits.Any(split => split.Id == turn.Key)).Select(turn => KeyValuePair.Create(turn.Key, turn.Value.To));
+    internal static IEnumerable<KeyValuePair<SplitId, SplitTurn>> EndsOf(Snapshot snapshot, IReadOnlyCollection<Split> splits) => SplitTurn.Of(snapshot.Metadata.Configuration)
+        .Where(turn => turn.Value.Epoch == snapshot.Histories.EpochOf(turn.Key) && splits.Any(split => split.Id == turn.Key));
 
     /// <summary>Splits of which no part is meant go on where they are, in the new epoch as well.</summary>
-    internal static Transaction ToBegin(Snapshot snapshot, IReadOnlyList<SplitPart> parts)
+    /// <param name="times">Between which the parts lie that keep their order; null: they are newer than all before.</param>
+    internal static Transaction ToBegin(Snapshot snapshot, IReadOnlyList<SplitPart> parts, IReadOnlyDictionary<SplitId, PartTimes>? times = null)
     {
         var (epoch, splits, meant) = (NextEpoch.NumberOf(snapshot), SplitsOf(snapshot), parts.ToDictionary(part => part.Split));
-        var begun = NextEpoch.Of(GapAcceptance.BackfillOperation, snapshot, splits, parts.ToDictionary(part => part.Split, part => (long?)part.From));
+        var begun = NextEpoch.Of(GapAcceptance.BackfillOperation, snapshot, splits, parts.ToDictionary(part => part.Split, part => (long?)part.From), times is null ? null : NextEpoch.OrderOf(snapshot));
         return begun with
         {
+            Marks = [.. begun.Marks, .. times?.SelectMany(pair => SplitHistory.MarksOf(pair.Key, epoch, new SplitMarks(pair.Value.Before))) ?? []],
             Properties = begun.Properties.SetItems(splits.Select(pair => KeyValuePair.Create(SplitTurn.KeyOf(pair.Key), meant.TryGetValue(pair.Key, out var part) && part.To is { } to
-                ? new SplitTurn(epoch, to, snapshot.Position(pair.Key)!.Value, snapshot.Marks(pair.Key)).Write() : null))),
+                ? new SplitTurn(epoch, to, snapshot.Position(pair.Key)!.Value, snapshot.Marks(pair.Key)) { OrderTimeMax = times?[pair.Key].Behind }.Write() : null))),
             Parameters = ImmutableDictionary<string, string>.Empty.Add("epoch", Text(epoch)).Add("parts", string.Join(", ", parts.Select(part => $"{part.Split} {part.Range}"))),
         };
     }

@@ -124,20 +124,20 @@ internal sealed class KafkaSource : IRedriveSource, IPartSource
         return [.. splits.Select(split => StandingOf(split.Left, split.Name, topics[split.Name.Topic], beginnings, ends))];
     }
 
-    /// <summary>A log has one order: records between two places of it are older than those behind, and cannot be entered as newer ones.</summary>
     public async ValueTask<IReadOnlyList<SplitPart>> LocateAsync(string table, string from, string? to, CancellationToken cancellationToken)
     {
         var (options, place) = (Table(table), OffsetPlace.Parse(from, $"Source {Name}, table {table}"));
-        if (to is not null)
-            throw new PipelineException(FaultKind.Invalid, $"Source {Name}, table {table}", "records of a topic that are read again are newer than all before, and those behind an end would be older than they are", "Leave --to away: all is read again from there on, in its order.");
+        var end = to is null ? null : OffsetPlace.Parse(to, $"Source {Name}, table {table}");
         var topic = await TopicAsync(options, cancellationToken);
         using var lease = await _topics.LeaseAsync(cancellationToken);
         TopicPartition[] asked = [.. Enumerable.Range(0, topic.Partitions).Select(partition => new TopicPartition(topic.Name, partition))];
-        var (beginnings, ends, timed) = await Blocking.RunAsync(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken), EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken),
-            place.At is { } at ? EndQuestion.AskForTime(lease, asked, at, _options.RequestTimeout, cancellationToken) : null), cancellationToken);
+        var (beginnings, ends, timed, endTimed) = await Blocking.RunAsync(() => (EndQuestion.AskForBeginnings(lease, asked, _options.RequestTimeout, cancellationToken), EndQuestion.Ask(lease, asked, _options.RequestTimeout, cancellationToken),
+            OffsetsOf(place), OffsetsOf(end)), cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         return place.PartsOf(_options.ThingOf(topic.Name), [.. asked.Select(partition => new AskedPartition(new SplitId(Name, new KafkaSplitName(topic.Name, topic.Id, partition.Partition.Value).ToString()), partition.Partition.Value,
-            Find(beginnings, partition), Find(ends, partition), timed is null ? null : Find(timed, partition)))]);
+            Find(beginnings, partition), Find(ends, partition), Find(timed, partition), Find(endTimed, partition)))], end);
+
+        IReadOnlyDictionary<TopicPartition, long> OffsetsOf(OffsetPlace? named) => named?.At is { } at ? EndQuestion.AskForTime(lease, asked, at, _options.RequestTimeout, cancellationToken) : new Dictionary<TopicPartition, long>();
 
         static long? Find(IReadOnlyDictionary<TopicPartition, long> answers, TopicPartition partition) => answers.TryGetValue(partition, out var answer) ? answer : null;
     }

@@ -55,7 +55,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
     public void Starts_over_when_a_split_has_been_read_to_where_its_reading_ends_for_now()
     {
         When(new WorkerEvent.Started());
-        When(new WorkerEvent.Located(1, [Single]) { Ends = Positions((Single, 30)) });
+        When(new WorkerEvent.Located(1, [Single]) { Ends = EndsOf(30) });
         When(Known(Orders, (Single, 10)));
         var start = Assert.Single(When(Known(Dead)).OfType<WorkerEffect.StartGraph>().Single().Starts);
         var (before, last) = (StageOf(Orders, Single, 10, 20), StageOf(Orders, Single, 20, 30));
@@ -68,7 +68,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         var released = When(new WorkerEvent.Acknowledged(1));
         var again = When(new WorkerEvent.GraphEnded(1, Fault: null));
 
-        Assert.Equal(30, start.End);
+        Assert.Equal((30, 7), (start.End, start.OrderTimeMax));
         Assert.DoesNotContain(goesOn, effect => effect is WorkerEffect.DrainGraph);
         Assert.Equal([typeof(WorkerEffect.Acknowledge), typeof(WorkerEffect.DrainGraph)], ends.Where(effect => effect is not WorkerEffect.CountCommit).Select(effect => effect.GetType()));
         Assert.IsType<WorkerEffect.ReleaseRoll>(Assert.Single(released));
@@ -79,7 +79,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
     public void A_split_that_is_there_already_is_not_read()
     {
         When(new WorkerEvent.Started());
-        When(new WorkerEvent.Located(1, [Single]) { Ends = Positions((Single, 30)) });
+        When(new WorkerEvent.Located(1, [Single]) { Ends = EndsOf(30) });
         When(Known(Orders, (Single, 30)));
 
         Assert.Equal(2, Assert.IsType<WorkerEffect.Locate>(Assert.Single(When(Known(Dead)))).Epoch);
@@ -317,4 +317,7 @@ public sealed class IngestWorkerStateSpec : WorkerScene
         Assert.Empty(When(new WorkerEvent.GraphEnded(1, WrongPassword)));
         Assert.Equal(before, State);
     }
+
+    /// <summary>A part of a split is read again up to there.</summary>
+    private static ImmutableDictionary<SplitId, SplitTurn> EndsOf(long to) => ImmutableDictionary<SplitId, SplitTurn>.Empty.Add(Single.Id, new SplitTurn(1, to, to + 1, default) { OrderTimeMax = 7 });
 }

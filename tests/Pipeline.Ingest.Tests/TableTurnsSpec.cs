@@ -36,7 +36,7 @@ public sealed class TableTurnsSpec : IDisposable
     public async Task A_part_is_read_again_and_its_split_goes_on_where_it_was_left_wherever_it_was_cut_off(long cutAt)
     {
         await GivenReadAsync();
-        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], TimeProvider.System, Cancel);
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], isInOrder: false, TimeProvider.System, Cancel);
         if (cutAt > 2) await CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(_split, 1, 2, cutAt)] });
         // What that one read behind where the split was left.
         if (cutAt > 10) _system.AppendRows(_split, "orders", (int)cutAt - 10);
@@ -61,7 +61,7 @@ public sealed class TableTurnsSpec : IDisposable
     public async Task All_from_a_place_on_is_read_again_and_the_other_splits_go_on_in_the_same_epoch()
     {
         await GivenReadAsync();
-        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 7)], TimeProvider.System, Cancel);
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 7)], isInOrder: false, TimeProvider.System, Cancel);
 
         await using var node = await StartAsync();
         var table = await UntilAsync(snapshot => snapshot.Position(_split) == 10);
@@ -77,7 +77,7 @@ public sealed class TableTurnsSpec : IDisposable
         var marks = new SplitMarks(OrderTime: 900, Note: 70, Last: 3);
         await CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(_split, 10, 11), new TxnMove(_other, 4, 5)], Marks = [.. SplitHistory.MarksOf(_split, 0, marks), .. SplitHistory.MarksOf(_other, 0, marks)] });
 
-        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2)], TimeProvider.System, Cancel);
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2)], isInOrder: false, TimeProvider.System, Cancel);
 
         // A record of time 100 that is read again would be of 900, and beat one of its key of time 500 in the other split.
         var begun = await UntilAsync(_ => true);
@@ -89,7 +89,7 @@ public sealed class TableTurnsSpec : IDisposable
     {
         await GivenReadAsync();
         await CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(_split, 10, 11)], Marks = [.. SplitHistory.MarksOf(_split, 0, new SplitMarks(OrderTime: 5, Note: 70, Last: 10))] });
-        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], TimeProvider.System, Cancel);
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], isInOrder: false, TimeProvider.System, Cancel);
         var begun = await UntilAsync(_ => true);
         await CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(_split, 1, 2, 5)], Marks = [.. SplitHistory.MarksOf(_split, 1, new SplitMarks(OrderTime: 5, Note: 40, Last: 4))] });
         await CommitAsync(TableTurns.ToEnd(await UntilAsync(_ => true), [new Split(_split, ["orders"])])!);
@@ -105,7 +105,7 @@ public sealed class TableTurnsSpec : IDisposable
     public async Task A_note_of_the_part_is_none_of_a_place_that_had_none()
     {
         await GivenReadAsync();
-        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], TimeProvider.System, Cancel);
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], isInOrder: false, TimeProvider.System, Cancel);
         await CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(_split, 1, 2, 5)], Marks = [.. SplitHistory.MarksOf(_split, 1, new SplitMarks(Note: 40))] });
 
         await CommitAsync(TableTurns.ToEnd(await UntilAsync(_ => true), [new Split(_split, ["orders"])])!);
@@ -118,7 +118,7 @@ public sealed class TableTurnsSpec : IDisposable
     public async Task A_part_of_an_epoch_that_is_over_puts_no_split_anywhere_and_is_forgotten()
     {
         await GivenReadAsync();
-        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], TimeProvider.System, Cancel);
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], isInOrder: false, TimeProvider.System, Cancel);
         await GapAcceptance.ReadAgainAsync(_oracle.Lake, Orders, TimeProvider.System, Cancel);
         var over = await UntilAsync(_ => true);
 
@@ -139,7 +139,7 @@ public sealed class TableTurnsSpec : IDisposable
     {
         await GivenReadAsync();
 
-        var refused = await Assert.ThrowsAsync<PipelineException>(() => TableTurns.BeginAsync(_oracle.Lake, Orders, split is null ? [] : [new SplitPart(new SplitId("test", split), from, to)], TimeProvider.System, Cancel));
+        var refused = await Assert.ThrowsAsync<PipelineException>(() => TableTurns.BeginAsync(_oracle.Lake, Orders, split is null ? [] : [new SplitPart(new SplitId("test", split), from, to)], isInOrder: false, TimeProvider.System, Cancel));
 
         Assert.Contains(cause, refused.Cause, StringComparison.Ordinal);
         Assert.Equal(0, (await UntilAsync(_ => true)).Histories.EpochOf(_split));
@@ -182,9 +182,9 @@ public sealed class TableTurnsSpec : IDisposable
     public async Task While_a_part_is_read_again_another_waits()
     {
         await GivenReadAsync();
-        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], TimeProvider.System, Cancel);
+        await TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_split, 2, 5)], isInOrder: false, TimeProvider.System, Cancel);
 
-        var refused = await Assert.ThrowsAsync<PipelineException>(() => TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_other, 1, 2)], TimeProvider.System, Cancel));
+        var refused = await Assert.ThrowsAsync<PipelineException>(() => TableTurns.BeginAsync(_oracle.Lake, Orders, [new SplitPart(_other, 1, 2)], isInOrder: false, TimeProvider.System, Cancel));
 
         Assert.Contains("is being read again up to 5 already", refused.Cause, StringComparison.Ordinal);
         // Also one in which nothing lies of what has been read of that part until now.

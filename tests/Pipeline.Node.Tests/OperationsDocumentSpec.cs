@@ -95,7 +95,8 @@ public sealed partial class OperationsDocumentSpec : IDisposable
         ["ask /v1/status --url https://node-1:9464 --token-file FILE"] = nameof(BeyondLoopbackSpec.A_web_node_speaks_TLS_with_who_believes_its_authority_under_its_own_names),
         ["ask /v1/events/stream"] = nameof(EventsSpec.The_command_prints_what_happens_until_it_is_interrupted),
         ["backfill bronze/app/users --from 2026-11-01 --to 2026-11-02"] = nameof(BackfillSpec.A_part_of_a_table_of_PostgreSQL_that_was_changed_behind_its_watermark_is_read_again_and_Silver_has_what_the_source_has),
-        ["backfill bronze/events/clicks --from 2026-11-01"] = nameof(BackfillSpec.A_topic_is_read_again_from_an_offset_and_from_a_time_and_a_part_that_ends_is_refused_before_anything_is_done),
+        ["backfill bronze/events/clicks --from 2026-11-01"] = nameof(BackfillSpec.A_topic_is_read_again_from_an_offset_and_a_time_at_which_nothing_lies_is_refused_before_anything_is_done),
+        ["backfill bronze/events/clicks --from 0:100 --to 0:200"] = nameof(BackfillSpec.A_part_of_a_topic_is_read_again_in_its_order_so_that_later_records_of_its_keys_stay_whatever_they_are),
         ["resume TABLE --accept-gap"] = nameof(ResumeSpec.Lost_records_halt_their_table_until_an_operator_accepts_it),
         ["resume bronze/SOURCE/TABLE --accept-gap"] = nameof(ResumeSpec.Lost_records_halt_their_table_until_an_operator_accepts_it),
     };

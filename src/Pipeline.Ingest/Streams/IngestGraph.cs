@@ -49,7 +49,7 @@ internal sealed class IngestGraph
         var abort = new CancellationTokenSource();
         var numbered = setup.Source.Tables.Where(table => table.PositionsNameRecords).Select(table => table.Name).ToHashSet(StringComparer.Ordinal);
         var roller = new Roller(setup.Tables, name => numbered.Contains(name), setup.OpenDeadLetters, setup.Starts, files, share, setup.Options, setup.Meter, setup.Time);
-        var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From) { End = start.End, Marks = start.Marks, Tables = start.Places, TableMarks = start.TableMarks, Identity = start.Split.Identity }).ToList();
+        var from = setup.Starts.Select(start => new SplitPosition(start.Split.Id, start.From) { End = start.End, OrderTimeMax = start.OrderTimeMax, Marks = start.Marks, Tables = start.Places, TableMarks = start.TableMarks, Identity = start.Split.Identity }).ToList();
 
         var kill = KillSwitches.Shared("ingest");
         var commits = new CommitsInOrder(setup, files, abort.Token, kill.Abort);

@@ -301,7 +301,7 @@ public sealed class IngestWorkerActor : ReceiveActor, IWithTimers
         var logged = tables.Values.ToImmutableDictionary(table => table.Id, table => LoggedEpochs.Of(table.Delta.Current, mine));
         if (mine.Length > 0 && await TryOpenDeadLettersAsync(cancel) is { } deadLetters)
             logged = logged.SetItem(_setup.DeadLetters, LoggedEpochs.Of((await FollowAsync(deadLetters, tables, mine, cancel)).Delta.Current, mine));
-        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged, Unfit = unfit, Halted = HaltedOf(tables.Values, mine), Ends = tables.Values.Select(table => TableTurns.EndsOf(table.Delta.Current, mine)).Aggregate(ImmutableDictionary<SplitId, long>.Empty, (all, ends) => all.SetItems(ends)) };
+        return new WorkerEvent.Located(locate.Epoch, mine) { Tables = new OpenedTables(tables), Listed = listed.Count, Logged = logged, Unfit = unfit, Halted = HaltedOf(tables.Values, mine), Ends = tables.Values.Select(table => TableTurns.EndsOf(table.Delta.Current, mine)).Aggregate(ImmutableDictionary<SplitId, SplitTurn>.Empty, (all, ends) => all.SetItems(ends)) };
     }, fault => new WorkerEvent.LocateFailed(locate.Epoch, fault));
 
     /// <summary>The splits with where they begin, for those of which a table remembers nothing yet.</summary>

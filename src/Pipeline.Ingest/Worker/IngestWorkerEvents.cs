@@ -27,6 +27,9 @@ public sealed record SplitStart(Split Split, long? From, ImmutableDictionary<Tab
     /// <inheritdoc cref="SplitPosition.End"/>
     public long? End { get; init; }
 
+    /// <inheritdoc cref="SplitPosition.OrderTimeMax"/>
+    public long? OrderTimeMax { get; init; }
+
     /// <summary>What goes with <see cref="From"/>.</summary>
     public SplitMarks Marks { get; init; }
 
@@ -87,7 +90,7 @@ public abstract record WorkerEvent : INoSerializationVerificationNeeded
         public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
 
         /// <summary>Where the reading of these splits ends for now, of those of which it does.</summary>
-        public ImmutableDictionary<SplitId, long> Ends { get; init; } = ImmutableDictionary<SplitId, long>.Empty;
+        public ImmutableDictionary<SplitId, SplitTurn> Ends { get; init; } = ImmutableDictionary<SplitId, SplitTurn>.Empty;
 
         /// <summary>What their logs say that halts these splits until somebody decides.</summary>
         public ImmutableDictionary<SplitId, Fault> Halted { get; init; } = ImmutableDictionary<SplitId, Fault>.Empty;

@@ -96,7 +96,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     public ImmutableDictionary<TableId, LoggedEpochs> Logged { get; init; } = ImmutableDictionary<TableId, LoggedEpochs>.Empty;
 
     /// <summary>Where the reading of a split ends for now; then the worker starts over, and reads it on where its table says.</summary>
-    public ImmutableDictionary<SplitId, long> Ends { get; init; } = ImmutableDictionary<SplitId, long>.Empty;
+    public ImmutableDictionary<SplitId, SplitTurn> Ends { get; init; } = ImmutableDictionary<SplitId, SplitTurn>.Empty;
 
     /// <summary>All splits that feed the worker's own table, whoever reads them; null: not known yet.</summary>
     public int? Listed { get; init; }
@@ -279,7 +279,8 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     private SplitStart StartOf(Split split) => new(split, Durable(split),
         TablesOf(split).ToImmutableDictionary(table => table, table => PositionOf(table, split.Id)))
     {
-        End = Ends.TryGetValue(split.Id, out var end) ? end : null,
+        End = Ends.GetValueOrDefault(split.Id)?.To,
+        OrderTimeMax = Ends.GetValueOrDefault(split.Id)?.OrderTimeMax,
         Marks = split.Tables.Select(name => (BronzeOf(split, name), split.Id)).Where(key => Positions.TryGetValue(key, out var position) && position == Durable(split))
             .Select(key => Marks.GetValueOrDefault(key)).FirstOrDefault(),
         TableMarks = split.Tables.ToImmutableDictionary(name => name, name => Marks.GetValueOrDefault((BronzeOf(split, name), split.Id)), StringComparer.Ordinal),
@@ -341,7 +342,7 @@ public sealed record IngestWorkerState(TableId DeadLetters, IngestOptions Option
     }
 
     /// <summary>Whether a split has been read to where its reading ends for now.</summary>
-    private bool IsAtEnd => Splits.Any(split => Ends.TryGetValue(split.Id, out var end) && Durable(split) >= end);
+    private bool IsAtEnd => Splits.Any(split => Ends.TryGetValue(split.Id, out var end) && Durable(split) >= end.To);
 
     /// <summary>Whether the tables read its splits in the epochs in which they did when they were located.</summary>
     private bool IsAsLocated => Logged.All(table => Splits.All(split => table.Value.Epochs.GetValueOrDefault(split.Id) == Epochs.GetValueOrDefault((table.Key, split.Id))));

@@ -13,12 +13,12 @@ internal sealed class BackfillVerb : ChangeVerb
     private readonly Option<string?> _from;
     private readonly Option<string?> _to;
 
-    public BackfillVerb() : base("backfill", "Read a Bronze table again, in a new epoch whose rows are newer. All of it: a captured table by a snapshot beside its stream, any other from the beginning of what its source has. Or a part of one that is read by watermark; of a topic, all from a place on.")
+    public BackfillVerb() : base("backfill", "Read a Bronze table again, in a new epoch whose rows are newer. All of it: a captured table by a snapshot beside its stream, any other from the beginning of what its source has. Or a part of one that is read by watermark, or of a topic.")
     {
         _target = Add(TargetArgument.Create("A Bronze table."));
         _full = Add(new Option<bool>("--full") { Description = "All that the source has." });
-        _from = Add(new Option<string?>("--from") { Description = "Where a part begins: a value of the watermark (41000, 2026-11-30T08:00:00Z); of a topic a time, or, where it has one partition, an offset (0:100).", HelpName = "PLACE" });
-        _to = Add(new Option<string?>("--to") { Description = "Where it ends, which is not of it. None: all from there on. Topics have no such end.", HelpName = "PLACE" });
+        _from = Add(new Option<string?>("--from") { Description = "Where a part begins: a value of the watermark (41000, 2026-11-30T08:00:00Z); of a topic a time, or an offset of a partition (0:100).", HelpName = "PLACE" });
+        _to = Add(new Option<string?>("--to") { Description = "Where it ends, which is not of it. None: all from there on. Records of a topic that are read again up to an end keep their order.", HelpName = "PLACE" });
     }
 
     protected override ControlCommand CommandOf(ParseResult parsed) => parsed.GetValue(_from) is { } from

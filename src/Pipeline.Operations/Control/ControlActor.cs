@@ -231,7 +231,7 @@ internal sealed class ControlActor : ReceiveActor, IWithTimers
     private static object? WordOf(Order order) => order.Kind switch
     {
         // Of a backfill: its workers begin anew in the epoch that stands there now.
-        OrderKind.Restart or OrderKind.Backfill or OrderKind.BackfillPart => new RestartWork(order.Id, order.Target, order.At),
+        OrderKind.Restart or OrderKind.Backfill or OrderKind.BackfillPart or OrderKind.BackfillInOrder => new RestartWork(order.Id, order.Target, order.At),
         OrderKind.Leave => new LeaveWork(order.Id, order.Target.Name, order.At),
         OrderKind.LogLevel => new LogLevelWork(order.Id, order.Target.Name, order.Value ?? "", order.At),
         OrderKind.AcceptGap => new LookAgainAt(order.Target.Table!),

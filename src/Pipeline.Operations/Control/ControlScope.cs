@@ -20,7 +20,7 @@ public sealed record ControlScope(IReadOnlyCollection<TableId> Tables, IReadOnly
         {
             ControlVerb.Trigger or ControlVerb.Rebuild or ControlVerb.Cancel when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",
             ControlVerb.Leave or ControlVerb.Down or ControlVerb.LogLevel when target.Kind != ControlTargetKind.Node => "it is for nodes: host:port, as their log names them",
-            ControlVerb.Backfill or ControlVerb.BackfillPart when target.Table?.Layer is not Layer.Bronze => "it is for tables of Bronze: './pipeline rebuild' makes others anew",
+            ControlVerb.Backfill or ControlVerb.BackfillPart or ControlVerb.BackfillInOrder when target.Table?.Layer is not Layer.Bronze => "it is for tables of Bronze: './pipeline rebuild' makes others anew",
             ControlVerb.Backfill when command.Value is not null => $"all of the table is read again, and '{command.Value}' is a part: that is {ControlWords.Of(ControlVerb.BackfillPart)}",
             ControlVerb.AcceptGap when target.Table?.Layer != Layer.Bronze => "it is for tables of Bronze: only a source has gaps",
             ControlVerb.Schedule or ControlVerb.Unschedule when target.Table?.Layer is not (Layer.Silver or Layer.Gold) => "it is for Silver and Gold tables: what a source brings is read all the time",

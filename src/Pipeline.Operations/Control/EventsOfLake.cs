@@ -17,7 +17,7 @@ public static class EventsOfLake
     {
         var state = await control.StateAsync(cancellationToken);
         var said = state.Words.Select(wish => new PipelineEvent(0, wish.Id, wish.At, wish.Holds ? PipelineEventKind.Wished : PipelineEventKind.WishEnded, wish.Target.Name, wish.Who, $"{ControlWords.Of(wish.Kind)}: {wish.Why}", null))
-            .Concat(state.Orders.Select(order => new PipelineEvent(0, order.Id, order.At, PipelineEventKind.Ordered, order.Target.Name, order.Who, $"{ControlWords.Of(order.Kind)}{(order is { Kind: OrderKind.BackfillPart, Value: { } part } ? $" {part}" : "")}: {order.Why}", null)))
+            .Concat(state.Orders.Select(order => new PipelineEvent(0, order.Id, order.At, PipelineEventKind.Ordered, order.Target.Name, order.Who, $"{ControlWords.Of(order.Kind)}{(order is { Kind: OrderKind.BackfillPart or OrderKind.BackfillInOrder, Value: { } part } ? $" {part}" : "")}: {order.Why}", null)))
             .Concat(state.Orders.Where(order => order.DoneAt is not null).Select(order => new PipelineEvent(0, $"end {order.Id}", order.DoneAt!.Value, PipelineEventKind.OrderEnded, order.Target.Name, order.Who,
                 $"{ControlWords.Of(order.Kind)}: {ControlWords.Of(order.Outcome!.Value)}{(order.Detail is { } detail ? $", {detail}" : "")}", null)));
         return new EventsOfLakeResult([.. (await control.Happened.ReadAsync(cancellationToken)).Concat(said).Where(happened => happened.At >= request.Since && (request.Table is null || IsAbout(happened.Thing, request.Table)))

@@ -39,6 +39,9 @@ public enum ControlVerb
 
     /// <summary>Has a part of a table read again. A verb of its own: a release that does not know it refuses its plans, and has not all of the table read again.</summary>
     BackfillPart,
+
+    /// <summary>The same of a log, where the part ends and its records keep their order. Whoever asks for a part is given a plan of the one that it is.</summary>
+    BackfillInOrder,
 }
 
 /// <param name="Value">What goes with the verb, e.g. the times of a schedule, or the part of a table that is read again; null: nothing does.</param>

@@ -48,13 +48,13 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         var id = NewId();
         try
         {
-            var (state, aim, changes) = await SoonAsync(ActsUnrecorded(command.Verb) ? AnswerMax : Timeout.InfiniteTimeSpan, async cancel =>
+            var (state, looked, aim, changes) = await SoonAsync(ActsUnrecorded(command.Verb) ? AnswerMax : Timeout.InfiniteTimeSpan, async cancel =>
             {
                 var now = await StateAsync(cancel);
-                var (aimed, changed) = await LookAsync(command, now, cancel);
-                return (now, aimed, changed);
+                var (meant, aimed, changed) = await LookAsync(command, now, cancel);
+                return (now, meant, aimed, changed);
             }, "Look whether it is there and what it is busy with.", cancellationToken);
-            return new Planned(new ControlPlan(id, command, StandingOf(command, state), aim).Write(), command, changes, IsRecordable: true);
+            return new Planned(new ControlPlan(id, looked, StandingOf(looked, state), aim).Write(), looked, changes, IsRecordable: true);
         }
         catch (PipelineException e) when (e.IsTransient && ActsUnrecorded(command.Verb))
         {
@@ -141,9 +141,11 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
     {
         scope.Require(command);
         if (command.Verb == ControlVerb.Schedule) CronSchedule.Parse(command.Value ?? "");
-        if (command.Verb == ControlVerb.BackfillPart) BackfillRange.Parse(command.Value ?? "");
+        if (IsOfPart(command)) BackfillRange.Parse(command.Value ?? "");
         if (command.Verb == ControlVerb.LogLevel) LogOrder.Parse(command.Value);
     }
+
+    private static bool IsOfPart(ControlCommand command) => command.Verb is ControlVerb.BackfillPart or ControlVerb.BackfillInOrder;
 
     private static bool ActsUnrecorded(ControlVerb verb) => verb is ControlVerb.Pause or ControlVerb.Drain or ControlVerb.Resume or ControlVerb.Restart;
 
@@ -162,28 +164,32 @@ public sealed class LakeControl(Lake lake, ControlScope scope, Func<TableId, Can
         Applied Moved(string cause) => Refuse(ControlRefusal.Moved, NameOf(plan.Command), cause, "Look at it again, and plan anew if it is still to be done.");
     }
 
-    private async ValueTask<(OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(ControlCommand command, ControlState state, CancellationToken cancellationToken)
+    /// <returns>The command as it turned out, and what it would do.</returns>
+    private async ValueTask<(ControlCommand Command, OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(ControlCommand command, ControlState state, CancellationToken cancellationToken)
     {
-        if (command.Verb == ControlVerb.BackfillPart) return await LookAsync(command.Target.Table!, BackfillRange.Parse(command.Value!), cancellationToken);
-        if (command.Verb < ControlVerb.Trigger || await SnapshotAsync(command.Target, cancellationToken) is not { } snapshot) return (null, ChangesOf(command, state));
-        if (command.Verb != ControlVerb.AcceptGap) return (OrderAims.Of(snapshot, []), ChangesOf(command, state));
+        if (IsOfPart(command)) return await LookAsync(command, command.Target.Table!, BackfillRange.Parse(command.Value!), cancellationToken);
+        if (command.Verb < ControlVerb.Trigger || await SnapshotAsync(command.Target, cancellationToken) is not { } snapshot) return (command, null, ChangesOf(command, state));
+        if (command.Verb != ControlVerb.AcceptGap) return (command, OrderAims.Of(snapshot, []), ChangesOf(command, state));
         var gaps = await findGaps(command.Target.Table!, cancellationToken);
-        return (OrderAims.Of(snapshot, gaps), [.. gaps.Select(gap => new ControlChange(gap.Split.ToString(), gap.IsBehind ? "is-read-again" : "gives-up", $"{gap.Range.From}..{gap.Range.To}"))]);
+        return (command, OrderAims.Of(snapshot, gaps), [.. gaps.Select(gap => new ControlChange(gap.Split.ToString(), gap.IsBehind ? "is-read-again" : "gives-up", $"{gap.Range.From}..{gap.Range.To}"))]);
     }
 
-    private async ValueTask<(OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(TableId table, BackfillRange range, CancellationToken cancellationToken)
+    private async ValueTask<(ControlCommand Command, OrderAim? Aim, IReadOnlyList<ControlChange> Changes)> LookAsync(ControlCommand command, TableId table, BackfillRange range, CancellationToken cancellationToken)
     {
         if (Locate is not { } locate) throw new PipelineException(FaultKind.Invalid, $"Table {table}", "its source cannot be asked from here where the part lies", "Plan it with './pipeline backfill', or through a node.");
-        var snapshot = await SnapshotAsync(ControlTarget.Of(table), cancellationToken);
+        var bronze = await lake.TryOpenAsync(table, cancellationToken);
+        var snapshot = bronze?.Current;
         if (snapshot is null && TableTurns.RefusalOf(snapshot, table, []) is { } missing) throw missing;
         var located = await locate(table, range, cancellationToken);
         // What lies behind where it has come to is read anyway.
         var parts = located.Where(part => !(part.From >= snapshot!.Position(part.Split))).ToList();
         if (TableTurns.RefusalOf(snapshot, table, parts) is { } refusal) throw refusal;
+        var isInOrder = TableTurns.AreInOrder(snapshot!, parts);
+        if (isInOrder) await TableTurns.CheckOrderAsync(bronze!, table, parts, cancellationToken);
         var others = located.Except(parts).Select(part => (part.Split, part.From, At: snapshot!.Position(part.Split)!.Value)).ToList();
-        foreach (var (split, from, at) in others.Where(other => other.From > other.At))
+        foreach (var (split, from, at) in others.Where(other => !isInOrder && other.From > other.At))
             throw new PipelineException(FaultKind.Invalid, $"Table {table}", $"split {split} has been read up to {at}, and the part begins at {from}: what lies between would beat later records of its keys that do not come again", "Plan it again when that has been read.");
-        return (OrderAims.Of(snapshot!, []) with { Parts = parts }, [.. parts.Select(part => new ControlChange(part.Split.ToString(), "is-read-again", part.Range)), .. others.Select(other => new ControlChange(other.Split.ToString(), "goes-on", $"{other.At}.."))]);
+        return (command with { Verb = isInOrder ? ControlVerb.BackfillInOrder : ControlVerb.BackfillPart }, OrderAims.Of(snapshot!, []) with { Parts = parts }, [.. parts.Select(part => new ControlChange(part.Split.ToString(), "is-read-again", part.Range)), .. others.Select(other => new ControlChange(other.Split.ToString(), "goes-on", $"{other.At}.."))]);
     }
 
     private async ValueTask<Snapshot?> SnapshotAsync(ControlTarget target, CancellationToken cancellationToken) =>

@@ -27,6 +27,9 @@ public enum OrderKind
 
     /// <summary>A part of a Bronze table is read again: a release that does not know it leaves it alone, and takes it for none of all.</summary>
     BackfillPart,
+
+    /// <summary>The same of a log, whose records keep the order that they have: a release that does not know it would have them newer than what lies behind.</summary>
+    BackfillInOrder,
 }
 
 /// <summary>How an order ended.</summary>

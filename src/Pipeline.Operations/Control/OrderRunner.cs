@@ -20,7 +20,8 @@ internal interface IOrderWork
     ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken);
 
     /// <summary>Has parts of a Bronze table read again, in a new epoch.</summary>
-    ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken);
+    /// <param name="isInOrder">Whether its records keep the order that they have.</param>
+    ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, bool isInOrder, CancellationToken cancellationToken);
 
     /// <summary>Gives up what is lost between a Bronze table and its source, of the splits that are at these positions.</summary>
     ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken);
@@ -39,7 +40,7 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
         var table = await lake.TryOpenAsync(id, cancellationToken);
         if (OrderAims.IsDone(order, table?.Current))
             // An earlier release passes a part by, and does what was ordered behind it: then the number alone says nothing.
-            return order.Kind != OrderKind.BackfillPart || table!.Current.Position(Order.DoneAppId) == order.Number || await OrderMarks.HasDoneAsync(table, order, GapAcceptance.BackfillOperation, cancellationToken)
+            return order.Kind is not (OrderKind.BackfillPart or OrderKind.BackfillInOrder) || table!.Current.Position(Order.DoneAppId) == order.Number || await OrderMarks.HasDoneAsync(table, order, GapAcceptance.BackfillOperation, cancellationToken)
                 ? (OrderOutcome.Done, null) : (OrderOutcome.Refused, "another order came first: plan it again");
         var isBegun = table is not null && await OrderMarks.IsBegunAsync(table, order, cancellationToken);
         if (OrderAims.MovedSince(order.Aim, table?.Current) is { } moved)
@@ -50,7 +51,7 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
         }
 
         // One about a table that was not there when it was given has no aim that moves.
-        if (isBegun && order.Kind is OrderKind.Backfill or OrderKind.BackfillPart && await OrderMarks.HasSinceAsync(table!, order, GapAcceptance.BackfillOperation, cancellationToken)) return await EndAsync();
+        if (isBegun && order.Kind is OrderKind.Backfill or OrderKind.BackfillPart or OrderKind.BackfillInOrder && await OrderMarks.HasSinceAsync(table!, order, GapAcceptance.BackfillOperation, cancellationToken)) return await EndAsync();
         // Begun again it might meet another run.
         if (isBegun && order.Kind == OrderKind.Cancel) return await EndAsync();
         if (table is not null && !isBegun) await OrderMarks.BeginAsync(table, order, time, cancellationToken);
@@ -68,8 +69,8 @@ internal sealed class OrderRunner(Lake lake, IOrderWork work, TimeProvider time)
             case OrderKind.Backfill:
                 await work.BackfillAsync(id, cancellationToken);
                 break;
-            case OrderKind.BackfillPart when order.Aim?.Parts is { } parts:
-                await work.BackfillAsync(id, parts, cancellationToken);
+            case OrderKind.BackfillPart or OrderKind.BackfillInOrder when order.Aim?.Parts is { } parts:
+                await work.BackfillAsync(id, parts, order.Kind == OrderKind.BackfillInOrder, cancellationToken);
                 break;
             case OrderKind.AcceptGap when order.Aim is { } aim:
                 await work.AcceptGapAsync(id, aim, cancellationToken);

@@ -26,7 +26,7 @@ internal sealed class PipelineOrderWork(IActorRef coordinator, IReadOnlyList<ISo
 
     public async ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => await GapAcceptance.ReadAgainAsync(lake, table, time, cancellationToken);
 
-    public async ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken) => await TableTurns.BeginAsync(lake, table, parts, time, cancellationToken);
+    public async ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, bool isInOrder, CancellationToken cancellationToken) => await TableTurns.BeginAsync(lake, table, parts, isInOrder, time, cancellationToken);
 
     public async ValueTask AcceptGapAsync(TableId table, OrderAim aim, CancellationToken cancellationToken)
     {

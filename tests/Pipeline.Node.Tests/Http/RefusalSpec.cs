@@ -155,7 +155,7 @@ public sealed class RefusalSpec : IDisposable
         _ => false,
     };
 
-    private static bool IsForGood(string verb) => verb is "backfill" or "backfill-part" or "accept-gap" or "rebuild" or "leave" or "down";
+    private static bool IsForGood(string verb) => verb is "backfill" or "backfill-part" or "backfill-in-order" or "accept-gap" or "rebuild" or "leave" or "down";
 
     /// <summary>A plan that nobody has made: an id that was made up from another's.</summary>
     private static string Remade(string plan, string verb)

@@ -231,6 +231,36 @@ public sealed class LakeControlSpec : IDisposable
         Task<Planned> PlanAsync() => control.PlanAsync(new ControlCommand(ControlVerb.BackfillPart, ControlTarget.Of(bronze), "from 2026-03-01 08:00:00Z"), Cancel);
     }
 
+    /// <summary>An earlier release would have the records of the part newer than what lies behind: its plan and its order are none that it knows.</summary>
+    [Fact]
+    public async Task A_part_of_a_log_that_ends_is_planned_and_ordered_as_one_that_keeps_its_order_whatever_it_was_asked_as()
+    {
+        var (bronze, read, quiet) = (TableId.Bronze("app", "users"), new SplitId("app", "users/1"), new SplitId("app", "users/2"));
+        var log = new Apache.Arrow.Schema([new Apache.Arrow.Field("_partition", Apache.Arrow.Types.Int32Type.Default, nullable: false).As(BronzeRole.Split), new Apache.Arrow.Field("_offset", Apache.Arrow.Types.Int64Type.Default, nullable: false).As(BronzeRole.Number), BronzeColumns.OpField, BronzeColumns.PositionField], null);
+        var table = await _lake.OpenOrCreateAsync(bronze, log, [], ImmutableDictionary<string, string>.Empty, Cancel);
+        var properties = ImmutableDictionary<string, string?>.Empty.Add(SplitHistory.KeyOf(read), new SplitHistory(0, "a").Write()).Add(SplitHistory.KeyOf(quiet), new SplitHistory(0, "a").Write());
+        Assert.IsType<CommitResult.Committed>(await table.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(read, null, 100), new TxnMove(quiet, null, 39)], Properties = properties }, Cancel));
+        using var control = new LakeControl(_lake, Scope, (_, _) => Task.FromResult<IReadOnlyList<SplitGap>>([]), _time)
+        {
+            Locate = (_, range, _) => Task.FromResult<IReadOnlyList<SplitPart>>(range.To is null ? [new SplitPart(read, 10)] : [new SplitPart(read, 10, 20), new SplitPart(quiet, 40, 41)]),
+        };
+
+        var (plan, other, open) = (await PlanAsync(ControlVerb.BackfillPart, "from 2026-03-01 to 2026-03-02"), await PlanAsync(ControlVerb.BackfillInOrder, "from 2026-03-01 to 2026-03-02"), await PlanAsync(ControlVerb.BackfillInOrder, "from 2026-03-01"));
+        Assert.IsType<Applied.Recorded>(await control.ApplyAsync(plan.Id, "anna", "they were read wrongly", Cancel));
+
+        Assert.Equal((ControlVerb.BackfillInOrder, ControlVerb.BackfillInOrder, ControlVerb.BackfillPart), (plan.Command.Verb, other.Command.Verb, open.Command.Verb));
+        // What of a partition has not been read yet comes in its order by itself.
+        Assert.Equal([new ControlChange("app/users/1", "is-read-again", "10..20"), new ControlChange("app/users/2", "goes-on", "39..")], plan.Changes);
+        var order = Assert.Single((await control.StateAsync(Cancel)).Orders);
+        Assert.Equal(OrderKind.BackfillInOrder, order.Kind);
+        Assert.Equal([new SplitPart(read, 10, 20)], order.Aim!.Parts);
+        Assert.Contains("\"backfill-in-order\"", System.Text.Encoding.UTF8.GetString(System.Buffers.Text.Base64Url.DecodeFromChars(plan.Id)), StringComparison.Ordinal);
+        var told = (await EventsOfLake.RunAsync(new EventsOfLakeRequest(DateTimeOffset.UnixEpoch, bronze), control, Cancel)).Events;
+        Assert.Equal("backfill-in-order from 2026-03-01 to 2026-03-02: they were read wrongly", Assert.Single(told).What);
+
+        Task<Planned> PlanAsync(ControlVerb verb, string part) => control.PlanAsync(new ControlCommand(verb, ControlTarget.Of(bronze), part), Cancel);
+    }
+
     [Fact]
     public async Task A_part_has_a_verb_of_its_own_by_which_an_earlier_release_knows_that_it_does_not_know_it()
     {

@@ -123,9 +123,9 @@ public sealed class OrderPropertySpec
 
         public async ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => await DoAsync(table, "REBUILD", cancellationToken);
 
-        public async ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken)
+        public async ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, bool isInOrder, CancellationToken cancellationToken)
         {
-            await TableTurns.BeginAsync(Lake, table, parts, _time, cancellationToken);
+            await TableTurns.BeginAsync(Lake, table, parts, isInOrder, _time, cancellationToken);
             _effects[_working!] = _effects.GetValueOrDefault(_working!) + 1;
         }
 

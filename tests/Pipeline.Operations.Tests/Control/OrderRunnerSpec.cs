@@ -19,38 +19,43 @@ public sealed class OrderRunnerSpec : IOrderWork
     private int _backfills;
     private bool _isCutOffBefore;
     private bool _hasDied;
+    private bool _isInOrder;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(true, false)]
-    [InlineData(false, false)]
-    [InlineData(true, true)]
-    [InlineData(false, true)]
-    public async Task A_backfill_that_was_cut_off_is_done_once_though_its_table_was_not_there_when_it_was_ordered(bool isCutOffBefore, bool isOfPart)
+    [InlineData(true, OrderKind.Backfill)]
+    [InlineData(false, OrderKind.Backfill)]
+    [InlineData(true, OrderKind.BackfillPart)]
+    [InlineData(false, OrderKind.BackfillPart)]
+    [InlineData(true, OrderKind.BackfillInOrder)]
+    [InlineData(false, OrderKind.BackfillInOrder)]
+    public async Task A_backfill_that_was_cut_off_is_done_once_though_its_table_was_not_there_when_it_was_ordered(bool isCutOffBefore, OrderKind kind)
     {
         _isCutOffBefore = isCutOffBefore;
         await _lake.OpenOrCreateAsync(Users, new Schema([new Field("id", Int64Type.Default, nullable: true)], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
-        var aim = isOfPart ? OrderAims.Of((await _lake.TryOpenAsync(Users, Cancel))!.Current, []) with { Parts = [new SplitPart(new SplitId("app", "users"), 1, 2)] } : null;
-        var order = new Order("o1", 1, isOfPart ? OrderKind.BackfillPart : OrderKind.Backfill, ControlTarget.Of(Users), aim, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
+        var aim = kind != OrderKind.Backfill ? OrderAims.Of((await _lake.TryOpenAsync(Users, Cancel))!.Current, []) with { Parts = [new SplitPart(new SplitId("app", "users"), 1, 2)] } : null;
+        var order = new Order("o1", 1, kind, ControlTarget.Of(Users), aim, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
         var runner = new OrderRunner(_lake, this, TimeProvider.System);
 
         await Assert.ThrowsAsync<PipelineException>(async () => await runner.RunAsync(order, Cancel));
         Assert.Equal((OrderOutcome.Done, null), await runner.RunAsync(order, Cancel));
 
-        Assert.Equal(1, _backfills);
+        Assert.Equal((1, kind == OrderKind.BackfillInOrder), (_backfills, _isInOrder));
     }
 
     /// <param name="isBegun">Whether somebody had begun the part before another order was done.</param>
     [Theory]
-    [InlineData(false, false)]
-    [InlineData(true, false)]
-    [InlineData(true, true)]
-    public async Task A_part_that_an_earlier_release_passed_by_is_not_told_as_done_unless_it_is(bool isBegun, bool isDone)
+    [InlineData(OrderKind.BackfillPart, false, false)]
+    [InlineData(OrderKind.BackfillPart, true, false)]
+    [InlineData(OrderKind.BackfillPart, true, true)]
+    [InlineData(OrderKind.BackfillInOrder, false, false)]
+    [InlineData(OrderKind.BackfillInOrder, true, true)]
+    public async Task A_part_that_an_earlier_release_passed_by_is_not_told_as_done_unless_it_is(OrderKind kind, bool isBegun, bool isDone)
     {
         _isCutOffBefore = !isDone;
         var table = await _lake.OpenOrCreateAsync(Users, new Schema([new Field("id", Int64Type.Default, nullable: true)], null), [], ImmutableDictionary<string, string>.Empty, Cancel);
-        var part = new Order("o1", 1, OrderKind.BackfillPart, ControlTarget.Of(Users), OrderAims.Of(table.Current, []) with { Parts = [new SplitPart(new SplitId("app", "users"), 1, 2)] }, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
+        var part = new Order("o1", 1, kind, ControlTarget.Of(Users), OrderAims.Of(table.Current, []) with { Parts = [new SplitPart(new SplitId("app", "users"), 1, 2)] }, Value: null, "anna", DateTimeOffset.UnixEpoch, "to see");
         var all = new Order("o2", 2, OrderKind.Backfill, ControlTarget.Of(Users), Aim: null, Value: null, "ben", DateTimeOffset.UnixEpoch, "all of it");
         var runner = new OrderRunner(_lake, this, TimeProvider.System);
         if (isBegun) await Assert.ThrowsAsync<PipelineException>(async () => await runner.RunAsync(part, Cancel));
@@ -72,9 +77,10 @@ public sealed class OrderRunnerSpec : IOrderWork
         if (!_hasDied) Die();
     }
 
-    public ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken)
+    public ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, bool isInOrder, CancellationToken cancellationToken)
     {
         Assert.Equal([new SplitPart(new SplitId("app", "users"), 1, 2)], parts);
+        _isInOrder = isInOrder;
         return BackfillAsync(table, cancellationToken);
     }
 

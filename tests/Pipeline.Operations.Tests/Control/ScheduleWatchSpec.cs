@@ -67,7 +67,7 @@ public sealed class ScheduleWatchSpec : IOrderWork
 
     public ValueTask RebuildAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException("Nothing is rebuilt.");
 
-    public ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, CancellationToken cancellationToken) => throw new InvalidOperationException();
+    public ValueTask BackfillAsync(TableId table, IReadOnlyList<SplitPart> parts, bool isInOrder, CancellationToken cancellationToken) => throw new InvalidOperationException();
 
     public ValueTask BackfillAsync(TableId table, CancellationToken cancellationToken) => throw new InvalidOperationException();
 
