@@ -40,14 +40,18 @@ internal static class BronzeRun
         var bronze = TableId.Bronze(source.Name, table);
         var usage = await Usage.OfAsync(async () =>
         {
-            // Only what is new in the log is read: looking must not cost more the more a commit says.
+            // Not before all is read: looking would be counted as ours. And only what is new in the log is read then.
             DeltaTable? seen = null;
             await Cluster.Get(system).JoinAsync(Cluster.Get(system).SelfAddress, cancellationToken);
             while (true)
             {
-                seen ??= await lake.TryOpenAsync(bronze, cancellationToken);
-                if (seen is not null && (await seen.RefreshAsync(cancellationToken)).RowCount >= rows) break;
-                await Task.Delay(20, cancellationToken);
+                if (timed.IsRead)
+                {
+                    seen ??= await lake.TryOpenAsync(bronze, cancellationToken);
+                    if (seen is not null && (await seen.RefreshAsync(cancellationToken)).RowCount >= rows) break;
+                }
+
+                await Task.Delay(10, cancellationToken);
             }
 
             return (start == ClockStart.Reading ? timed.ReadingSince : timed.FirstChunk)!.End();
@@ -94,6 +98,8 @@ internal static class BronzeRun
         public Usage.Start? ReadingSince => Volatile.Read(ref _readingSince);
 
         public Usage.Start? FirstChunk => Volatile.Read(ref _firstChunk);
+
+        public bool IsRead => Interlocked.Read(ref _rows) >= rows;
 
         public string Name => source.Name;
 

@@ -14,6 +14,8 @@ namespace Pipeline.Delta.Parquet;
 /// </summary>
 internal sealed class ArrowDataFileWriter : DataFileWriter
 {
+    private static readonly ImmutableDictionary<string, ColumnEncoding> NoChoice = ImmutableDictionary<string, ColumnEncoding>.Empty;
+
     private readonly string _path;
     private readonly ImmutableDictionary<string, string?> _partitionValues;
     private readonly DataFileOptions _options;
@@ -56,7 +58,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
         var mapped = _mapping.Map(rows);
         Guard(() =>
         {
-            var writer = _writer ??= Open(DictionaryChoice.Plain(mapped));
+            var writer = _writer ??= Open(EncodingChoice.Of(mapped));
             if (_openBytes >= _options.RowGroupBytesMax)
             {
                 _closedBytes += _openBytes;
@@ -73,7 +75,7 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
 
     public override async ValueTask<AddFile> CompleteAsync(CancellationToken cancellationToken)
     {
-        Guard(() => _output.Close((_writer ??= Open([])).Close));
+        Guard(() => _output.Close((_writer ??= Open(NoChoice)).Close));
         var size = await _upload.CompleteAsync(cancellationToken);
         return new AddFile(_path, _partitionValues, size, LogTime.Now(_time), DataChange: true, _statistics.ToJson(), FileChecksum.TagsOf(_output.Checksum));
     }
@@ -86,10 +88,9 @@ internal sealed class ArrowDataFileWriter : DataFileWriter
         await _upload.DisposeAsync();
     }
 
-    /// <summary>The first rows tell how the columns are best written.</summary>
-    private FileWriter Open(IEnumerable<string> plainColumns)
+    private FileWriter Open(IReadOnlyDictionary<string, ColumnEncoding> chosen)
     {
-        using var properties = WriterSettings.Build(_schema, _options with { NoDictionary = [.. _options.NoDictionary ?? [], .. plainColumns] });
+        using var properties = WriterSettings.Build(_schema, _options, chosen);
         return new FileWriter(_output, _schema, properties, leaveOpen: true);
     }
 

@@ -6,8 +6,8 @@ namespace Pipeline.Delta.Parquet;
 /// <summary>How data files are written.</summary>
 /// <param name="RowGroupBytesMax">Uncompressed bytes after which a row group ends: the writer's memory.</param>
 /// <param name="NoStatistics">Columns without minimum and maximum in the log: personal data.</param>
-/// <param name="Differences">Columns of integers that count, written as what they differ by from row to row.</param>
-/// <param name="NoDictionary">Columns written plainly whatever their first rows show: high-cardinality text and JSON.</param>
+/// <param name="Differences">Columns of integers that count, written as what they differ by from row to row whatever their first rows show.</param>
+/// <param name="NoDictionary">Columns written without a dictionary whatever their first rows show: high-cardinality text and JSON.</param>
 public sealed record DataFileOptions(long RowGroupBytesMax = 32L << 20, FileCompression Compression = default,
     IReadOnlyCollection<string>? NoStatistics = null, IReadOnlyCollection<string>? NoDictionary = null,
     IReadOnlyCollection<string>? Differences = null);

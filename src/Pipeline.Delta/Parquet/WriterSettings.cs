@@ -9,7 +9,8 @@ internal static class WriterSettings
 {
     private const long PageBytes = 256L << 10;
 
-    public static WriterProperties Build(Schema schema, DataFileOptions options)
+    /// <param name="chosen">How columns are best written that the options do not name.</param>
+    public static WriterProperties Build(Schema schema, DataFileOptions options, IReadOnlyDictionary<string, ColumnEncoding> chosen)
     {
         using var builder = new WriterPropertiesBuilder();
         builder.Compression(options.Compression.Codec == Codec.Zstd ? Compression.Zstd : Compression.Snappy);
@@ -23,27 +24,35 @@ internal static class WriterSettings
         builder.EnableStoreDecimalAsInteger();
         // Rows are bounded by bytes already: the default limit of a million rows would only add small row groups.
         builder.MaxRowGroupLength(long.MaxValue);
-        foreach (var path in Leaves(schema.FieldsList, options.NoDictionary)) builder.DisableDictionary(path);
-        foreach (var path in Leaves(schema.FieldsList.Where(field => field.DataType is Int64Type), options.Differences))
+        foreach (var field in schema.FieldsList)
         {
-            builder.DisableDictionary(path);
-            builder.Encoding(path, Encoding.DeltaBinaryPacked);
+            var encoding = EncodingOf(field, options, chosen);
+            foreach (var (path, type) in Leaves(field.DataType, field.Name))
+            {
+                if (encoding != ColumnEncoding.Dictionary) builder.DisableDictionary(path);
+                if (encoding == ColumnEncoding.Differences) builder.Encoding(path, Encoding.DeltaBinaryPacked);
+                // Personal data must not come back through the footer of the file. Of texts the log has the bounds of the whole file,
+                // and those of a row group took the writer a third of its time for them.
+                if (options.NoStatistics?.Contains(field.Name) == true || type is StringType or BinaryType) builder.DisableStatistics(path);
+            }
         }
 
-        // Personal data must not come back through the footer of the file.
-        foreach (var path in Leaves(schema.FieldsList, options.NoStatistics)) builder.DisableStatistics(path);
         return builder.Build();
     }
 
-    private static IEnumerable<string> Leaves(IEnumerable<Field> fields, IReadOnlyCollection<string>? names) =>
-        names is null ? [] : fields.Where(field => names.Contains(field.Name)).SelectMany(field => Leaves(field.DataType, field.Name));
+    private static ColumnEncoding EncodingOf(Field field, DataFileOptions options, IReadOnlyDictionary<string, ColumnEncoding> chosen)
+    {
+        if (options.Differences?.Contains(field.Name) == true && EncodingChoice.AreIntegers(field.DataType)) return ColumnEncoding.Differences;
+        var encoding = chosen.GetValueOrDefault(field.Name);
+        return encoding == ColumnEncoding.Dictionary && options.NoDictionary?.Contains(field.Name) == true ? ColumnEncoding.Plain : encoding;
+    }
 
     // Parquet's own names for the levels inside of lists and maps.
-    private static IEnumerable<string> Leaves(IArrowType type, string path) => type switch
+    private static IEnumerable<(string Path, IArrowType Type)> Leaves(IArrowType type, string path) => type switch
     {
         StructType structure => structure.Fields.SelectMany(field => Leaves(field.DataType, $"{path}.{field.Name}")),
         ListType list => Leaves(list.ValueDataType, $"{path}.list.element"),
         MapType map => Leaves(map.KeyField.DataType, $"{path}.key_value.key").Concat(Leaves(map.ValueField.DataType, $"{path}.key_value.value")),
-        _ => [path],
+        _ => [(path, type)],
     };
 }

@@ -213,12 +213,22 @@ internal sealed record ClosingRoll(ImmutableArray<ClosingTable> Tables, long? Si
     /// <summary>Of a reading that ends with it, or has all that its splits held when it began.</summary>
     public bool IsEnd { get; init; }
 
+    /// <summary>Files that are completed at a time: each encodes what its row group still holds, and waits for a store then.</summary>
+    private const int CompletingMax = 8;
+
     public async Task<Worker.Roll> CompleteAsync(OpenFiles files, CancellationToken cancellationToken)
     {
+        OpenFile[] open = [.. Tables.SelectMany(closing => closing.Part.Open)];
+        var completed = new StagedFile[open.Length];
+        await Parallel.ForAsync(0, open.Length, new ParallelOptions { MaxDegreeOfParallelism = CompletingMax, CancellationToken = cancellationToken },
+            async (i, cancel) => completed[i] = await files.CompleteAsync(open[i], cancel));
+
+        var taken = 0;
         var stages = ImmutableArray.CreateBuilder<StageFiles>(Tables.Length);
         foreach (var closing in Tables)
         {
-            foreach (var open in closing.Part.Open) closing.Part.Complete.Add(await files.CompleteAsync(open, cancellationToken));
+            closing.Part.Complete.AddRange(completed.AsSpan(taken, closing.Part.Open.Count));
+            taken += closing.Part.Open.Count;
             stages.Add(new StageFiles(closing.Table.Id, Guid.NewGuid(), closing.Ranges, [.. closing.Part.Complete], closing.Part.Rows,
                 closing.Part.NewestEventAt, closing.Table.AddedSchema, closing.Table.LakeId)
             {

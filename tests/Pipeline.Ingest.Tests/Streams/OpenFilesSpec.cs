@@ -55,6 +55,29 @@ public sealed class OpenFilesSpec : IDisposable
     }
 
     [Fact]
+    public async Task Files_of_a_roll_are_completed_beside_each_other_and_staged_in_their_order()
+    {
+        var (store, table) = await OpenAsync();
+        var (first, second) = (new TableRollPart(), new TableRollPart());
+        foreach (var part in new[] { first, first, second }) part.Open.Add(await _files.OpenAsync(table, Cancel));
+        using var all = new CountdownEvent(3);
+        var asked = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
+        store.Break = path =>
+        {
+            // Each waits until all are there.
+            if (asked.TryAdd(path, true)) all.Signal();
+            return all.Wait(TimeSpan.FromMinutes(2)) ? null : new TimeoutException("a file was completed alone");
+        };
+        foreach (var (open, i) in first.Open.Concat(second.Open).Select((open, i) => (open, i)))
+            for (var row = 0; row <= i; row++) open.Writer.Write(Row());
+
+        var roll = await new ClosingRoll([new ClosingTable(table, first, []), new ClosingTable(table, second, [])], Since: null).CompleteAsync(_files, Cancel);
+
+        Assert.Equal([2, 1], roll.Stages.Select(stage => stage.Files.Length));
+        Assert.Equal(["\"numRecords\":1", "\"numRecords\":2", "\"numRecords\":3"], roll.Stages.SelectMany(stage => stage.Files).Select(file => file.Stats!.Split(',')[0].TrimStart('{')));
+    }
+
+    [Fact]
     public async Task A_file_of_a_graph_that_has_ended_cannot_be_completed()
     {
         var (_, table) = await OpenAsync();
