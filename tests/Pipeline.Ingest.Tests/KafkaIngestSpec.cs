@@ -73,6 +73,45 @@ public sealed class KafkaIngestSpec : IDisposable
         Assert.Equal(["0:7", "1:7"], (await _oracle.ColumnAsync(Dead, "coalesce(_epoch, 0) || ':' || _position")).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task A_part_of_each_partition_is_read_again_once_in_its_order_whatever_crashes_and_what_is_new_follows()
+    {
+        const int partitions = 2, records = 4_000, from = 200, to = 1_700;
+        await using var kafka = EmbeddedKafka.Start(brokers: 1, (Topic, partitions));
+        using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 1 }).SetLogHandler((_, _) => { }).Build();
+        await ProduceAsync(producer, partitions, 0, records);
+        await using (var source = Open(kafka.Bootstrap))
+        {
+            await using var node = await IngestNode.StartAsync(_oracle.Lake, [source]);
+            await node.UntilAsync(status => status.Tables.Any(table => table.Table == Events && table.Positions.Values.Sum() == records));
+            await node.KillAsync();
+        }
+
+        var splits = (await SnapshotAsync()).Histories.BySplit.Keys.ToList();
+        await TableTurns.BeginAsync(_oracle.Lake, Events, [.. splits.Select(split => new SplitPart(split, from, to))], isInOrder: true, TimeProvider.System, TestContext.Current.CancellationToken);
+        await ProduceAsync(producer, partitions, records, 200);
+        for (var round = 0; round < 3; round++)
+        {
+            var before = (await SnapshotAsync()).Version;
+            await using var source = Open(kafka.Bootstrap);
+            await using var node = await IngestNode.StartAsync(_oracle.Lake, [source], IngestNode.Fast with { FileAgeMax = TimeSpan.FromMilliseconds(1), CommitInterval = TimeSpan.FromMilliseconds(1) });
+            while (await SnapshotAsync() is var now && now.Version == before && splits.Sum(split => now.Position(split)) < records + 200) await Task.Delay(5, TestContext.Current.CancellationToken);
+            await node.KillAsync();
+        }
+
+        await using var lastSource = Open(kafka.Bootstrap);
+        await using var last = await IngestNode.StartAsync(_oracle.Lake, [lastSource]);
+        await last.UntilAsync(status => status.Tables.Any(table => table.Table == Events && table.Positions.Values.Sum() == records + 200));
+
+        string[] read = [.. (await _oracle.ColumnAsync(Events, "_partition || ':' || _offset || ' ' || coalesce(_reading, 0)")), .. (await _oracle.ColumnAsync(Dead, "regexp_extract(_split, '([0-9]+)$', 1) || ':' || _position || ' ' || coalesce(_reading, 0)"))];
+        var expected = Enumerable.Range(0, partitions).SelectMany(partition => Enumerable.Range(0, records / partitions).Select(offset => $"{partition}:{offset} 0")
+            .Concat(Enumerable.Range(from, to - from).Concat(Enumerable.Range(records / partitions, 200 / partitions)).Select(offset => $"{partition}:{offset} 1")));
+        Assert.Equal(expected.Order(StringComparer.Ordinal), read.Order(StringComparer.Ordinal));
+        Assert.Empty(SplitTurn.Of((await SnapshotAsync()).Metadata.Configuration));
+
+        async Task<Delta.Log.Snapshot> SnapshotAsync() => (await new Delta.Lake(_oracle.Lake.Store, TimeProvider.System).TryOpenAsync(Events, TestContext.Current.CancellationToken))!.Current;
+    }
+
     private static ISource Open(string bootstrap) => new KafkaSourceDefinition(new KafkaSourceOptions
     {
         Name = "events",

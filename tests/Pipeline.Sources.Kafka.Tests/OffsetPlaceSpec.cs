@@ -5,7 +5,9 @@ namespace Pipeline.Sources.Kafka.Tests;
 
 public sealed class OffsetPlaceSpec
 {
-    private static readonly AskedPartition[] Partitions = [new(new SplitId("events", "clicks/0"), 0, 10, 100, 40, 60), new(new SplitId("events", "clicks/1"), 1, 0, 50)];
+    private const long None = Client.EndQuestion.None;
+
+    private static readonly AskedPartition[] Partitions = [new(new SplitId("events", "clicks/0"), 0, 10, 100, 40, 60), new(new SplitId("events", "clicks/1"), 1, 0, 50, None, None)];
 
     [Fact]
     public void An_offset_is_one_of_the_only_partition() =>
@@ -73,9 +75,20 @@ public sealed class OffsetPlaceSpec
         Assert.NotEmpty(refused.NextStep);
     }
 
+    /// <summary>What it does not say is not that it has none: it would be left out of what is read again, and nobody would know.</summary>
     [Fact]
-    public void A_partition_that_does_not_answer_is_asked_again() =>
-        Assert.True(Assert.Throws<PipelineException>(() => OffsetPlace.Parse("0:20", "Topic").PartsOf("Topic", [Partitions[0] with { End = null }])).IsTransient);
+    public void A_partition_that_does_not_answer_is_asked_again()
+    {
+        var (offset, time, later) = (OffsetPlace.Parse("0:20", "Topic"), OffsetPlace.Parse("2026-11-30T08:00:00Z", "Topic"), OffsetPlace.Parse("2026-11-30T09:00:00Z", "Topic"));
+
+        IsAskedAgain(() => offset.PartsOf("Topic", [Partitions[0] with { End = null }]));
+        IsAskedAgain(() => offset.PartsOf("Topic", [Partitions[0] with { Beginning = null }]));
+        IsAskedAgain(() => time.PartsOf("Topic", [Partitions[0] with { OfTime = null }]));
+        IsAskedAgain(() => time.PartsOf("Topic", [Partitions[0] with { OfEndTime = null }], later));
+        Assert.Single(offset.PartsOf("Topic", [Partitions[0] with { OfTime = null, OfEndTime = null }]));
+
+        static void IsAskedAgain(Func<object> parts) => Assert.True(Assert.Throws<PipelineException>(parts).IsTransient);
+    }
 
     private static SplitPart Part(int partition, long from, long to) => new(Partitions[partition].Split, from, to);
 

@@ -14,6 +14,9 @@ internal static unsafe partial class EndQuestion
     private const long Earliest = -2;
     private const int ErrorBytes = 512;
 
+    /// <summary>What a partition answers that has no record of a time or later.</summary>
+    public const long None = -1;
+
     /// <summary>How long it may take until somebody who gives up is noticed.</summary>
     private const int LookMs = 50;
 
@@ -28,7 +31,7 @@ internal static unsafe partial class EndQuestion
     public static IReadOnlyDictionary<TopicPartition, long> AskForBeginnings(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, TimeSpan timeout, CancellationToken cancellationToken) =>
         Ask(lease, partitions, Earliest, timeout, cancellationToken);
 
-    /// <summary>The first offsets of records of a time or a later one, in the same way; none of a partition that has no such record.</summary>
+    /// <summary>The first offsets of records of a time or a later one, in the same way; <see cref="None"/> of a partition that has no such record.</summary>
     public static IReadOnlyDictionary<TopicPartition, long> AskForTime(ClientLease lease, IReadOnlyCollection<TopicPartition> partitions, DateTimeOffset at, TimeSpan timeout, CancellationToken cancellationToken) =>
         Ask(lease, partitions, Math.Max(0, at.ToUnixTimeMilliseconds()), timeout, cancellationToken);
 
@@ -48,7 +51,7 @@ internal static unsafe partial class EndQuestion
             // The client's own timer should end it: ours is for the day that it does not.
             for (var waited = 0L; answer == 0 && waited < 2 * (long)timeout.TotalMilliseconds && !cancellationToken.IsCancellationRequested; waited += LookMs)
                 answer = Poll(queue, LookMs);
-            return answer == 0 || ErrorOf(answer) != ErrorCode.NoError ? new Dictionary<TopicPartition, long>() : Read(ResultOf(answer));
+            return answer == 0 || ErrorOf(answer) != ErrorCode.NoError ? new Dictionary<TopicPartition, long>() : Read(ResultOf(answer), which >= 0 ? None : 0);
         }
         finally
         {
@@ -59,14 +62,14 @@ internal static unsafe partial class EndQuestion
         }
     }
 
-    private static Dictionary<TopicPartition, long> Read(nint result)
+    private static Dictionary<TopicPartition, long> Read(nint result, long least)
     {
         var ends = new Dictionary<TopicPartition, long>();
         var infos = InfosOf(result, out var count);
         for (nint i = 0; i < count; i++)
         {
             var end = PartitionOf(infos[i]);
-            if (end->Error == ErrorCode.NoError && end->Offset >= 0) ends[new TopicPartition(Marshal.PtrToStringUTF8(end->Topic)!, end->Partition)] = end->Offset;
+            if (end->Error == ErrorCode.NoError && end->Offset >= least) ends[new TopicPartition(Marshal.PtrToStringUTF8(end->Topic)!, end->Partition)] = end->Offset;
         }
 
         return ends;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Pipeline.Core;
+using Pipeline.Sources.Kafka.Client;
 
 namespace Pipeline.Sources.Kafka.Reading;
 
@@ -45,10 +46,11 @@ internal sealed record OffsetPlace(DateTimeOffset? At, IReadOnlyDictionary<int, 
         foreach (var asked in partitions.Where(asked => Names(asked.Number) && to?.Names(asked.Number) != false))
         {
             var number = asked.Number;
-            if (asked.Beginning is not { } first || asked.End is not { } last) throw new PipelineException(FaultKind.Unreachable, thing, $"partition {number} does not say which records it has", "Look whether its leader runs, and plan it again.");
-            var from = At is null ? Offsets[number] : asked.OfTime ?? last;
+            if (asked.Beginning is not { } first || asked.End is not { } last || (At is not null && asked.OfTime is null) || (to?.At is not null && asked.OfEndTime is null))
+                throw new PipelineException(FaultKind.Unreachable, thing, $"partition {number} does not say which records it has", "Look whether its leader runs, and plan it again.");
+            var from = OffsetOf(number, asked.OfTime, last);
             if (from < first) throw new PipelineException(FaultKind.Invalid, thing, $"partition {number} has no records before {first} any more, and {from} is asked for", $"Begin at {number}:{first} or later.");
-            var end = to is null ? null as long? : to.At is null ? to.Offsets[number] : asked.OfEndTime ?? last;
+            var end = to?.OffsetOf(number, asked.OfEndTime, last);
             // Nobody has named an offset in it.
             if (end <= from && At is not null && to!.At is not null) continue;
             parts.Add(new SplitPart(asked.Split, from, end));
@@ -57,12 +59,14 @@ internal sealed record OffsetPlace(DateTimeOffset? At, IReadOnlyDictionary<int, 
         return parts;
     }
 
+    private long OffsetOf(int partition, long? ofTime, long last) => At is null ? Offsets[partition] : ofTime is null or EndQuestion.None ? last : ofTime.Value;
+
     private bool Names(int partition) => At is not null || Offsets.ContainsKey(partition);
 }
 
-/// <summary>What a partition has said of places in it; what is null, nobody has said, or there is none.</summary>
+/// <summary>What a partition has said of places in it; what is null, nobody has said, or was asked.</summary>
 /// <param name="Beginning">The first offset that it has.</param>
 /// <param name="End">The one behind its last record.</param>
-/// <param name="OfTime">The first offset of the time at which a part begins, or of a later one.</param>
+/// <param name="OfTime">The first offset of the time at which a part begins, or of a later one; <see cref="EndQuestion.None"/>: it has no such record.</param>
 /// <param name="OfEndTime">The same of the time at which it ends.</param>
 internal readonly record struct AskedPartition(SplitId Split, int Number, long? Beginning, long? End, long? OfTime = null, long? OfEndTime = null);
