@@ -112,6 +112,17 @@ public sealed class WholeLakeSpec
             Assert.Contains(checks, check => check.Table == SilverEvents && check.Found is KeysAreUnique { Earlier: 0 });
             var explained = await ExplainRow.RunAsync(new ExplainRowRequest(SilverEvents, ["2"]), lake.Graph, lake.Lake, Cancel);
             Assert.Equal("1", Assert.Single(explained.Stations, station => station.Step == RowStep.Bronze).Detail["_reading"]);
+            // Made anew from all of Bronze it is the same.
+            var rows = await RowsAsync();
+            Assert.Contains("2|again|1", rows);
+            await lake.RebuildAsync(SilverEvents);
+            Assert.Equal(rows, await RowsAsync());
+
+            async Task<IReadOnlyList<string>> RowsAsync()
+            {
+                using var session = lake.OpenSession();
+                return [.. session.Rows($"SELECT concat_ws('|', event_id, kind, _reading) FROM ({await lake.RowsAsync(session, await lake.OpenAsync(SilverEvents))}) ORDER BY 1").Select(row => (string)row[0]!)];
+            }
         },
         ["with letters of both readings of a part, one of them re-driven"] = async lake =>
         {

@@ -39,6 +39,28 @@ public sealed class ChangeTopicSpec
         Assert.Equal(["0"], await lake.RowsAsync("SELECT count(*) FROM silver.users__quarantine"));
     }
 
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(3, 1)]
+    public async Task Changes_that_are_read_again_in_their_order_bring_nothing_back(int partitions, int runs)
+    {
+        using var lake = new TestLake(TestGraph.Of(Contract));
+        var random = new Random(20261201 + partitions);
+        var history = Enumerable.Range(0, 240).Select(i => new Change(random.Next(40) switch { 0 => 't', < 12 => 'd', < 30 => 'u', < 35 => 'r', _ => 'c' }, random.Next(15), $"n{i}", random.Next(3) == 0 ? null : $"x{i}", random.Next(4) == 0)).ToList();
+        Assert.Contains(history[80..160], change => change.Op == 't');
+        var placed = Placed(history, partitions, isOneMoment: false).ToList();
+        await AppendAsync(lake, placed);
+        await lake.RunAllAsync();
+
+        foreach (var part in placed[80..160].Chunk((80 + runs - 1) / runs))
+        {
+            await AppendAsync(lake, part, reading: 1);
+            await lake.RunAllAsync();
+        }
+
+        Assert.Equal(Model(history), await lake.RowsAsync("SELECT id, name, note, called, \"at\" FROM silver.users ORDER BY 1"));
+    }
+
     [Fact]
     public async Task A_truncate_takes_the_rows_of_other_partitions_that_are_older_also_when_they_come_later()
     {
@@ -135,8 +157,8 @@ public sealed class ChangeTopicSpec
         return $"({partition}, {offset}, {second}, {(change.Op == 't' ? "NULL" : $"'k{change.Id}'")}, {value}, {changed}, '{change.Op}')";
     }
 
-    private static async Task AppendAsync(TestLake lake, IEnumerable<string> rows) => await lake.AppendAsync("bronze/events/users", Columns, $"""
-        SELECT CAST(_partition AS INTEGER) AS _partition, CAST(_offset AS BIGINT) AS _offset, make_timestamptz(second * 1000000) AS _timestamp, CAST(_key AS VARCHAR) AS _key, CAST(value AS VARCHAR) AS value,
+    private static async Task AppendAsync(TestLake lake, IEnumerable<string> rows, int? reading = null) => await lake.AppendAsync("bronze/events/users", reading is null ? Columns : [Core.BronzeColumns.ReadingField, .. Columns], $"""
+        SELECT {(reading is { } epoch ? $"{epoch} AS _reading, " : "")}CAST(_partition AS INTEGER) AS _partition, CAST(_offset AS BIGINT) AS _offset, make_timestamptz(second * 1000000) AS _timestamp, CAST(_key AS VARCHAR) AS _key, CAST(value AS VARCHAR) AS value,
           CAST(NULL AS VARCHAR) AS _before, CAST(_changed AS VARCHAR) AS _changed, _op, CAST(_offset AS BIGINT) AS _position
         FROM (VALUES {string.Join(", ", rows)}) AS v(_partition, _offset, second, _key, value, _changed, _op)
         """);
