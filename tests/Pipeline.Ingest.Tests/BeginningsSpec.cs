@@ -65,6 +65,17 @@ public sealed class BeginningsSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_else_a_tables_log_counts_is_no_position_of_a_split_from_before_there_were_histories()
+    {
+        var table = await OpenAsync();
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove("redrive", null, 1)] }, Cancel));
+
+        await RecordAsync(table, new Split(Other, ["users"], Beginning: 3) { Identity = "b" });
+
+        Assert.Equal((0, 3L), (table.Delta.Current.Histories.EpochOf(Other), table.Delta.Current.Position(Other)!.Value));
+    }
+
+    [Fact]
     public async Task Splits_of_other_tables_and_those_that_say_nothing_are_left_alone()
     {
         var table = await OpenAsync();

@@ -46,7 +46,10 @@ internal sealed class WatchVerb : Verb
         }
     }
 
-    /// <summary>A node that goes away is waited for, or another is asked; one that was not there to begin with is an error.</summary>
+    /// <summary>
+    /// A node that goes away is waited for, or another is asked; one that was not there to begin with is an error. So is an answer that is none
+    /// for now: the one who knows is silent, or of another release.
+    /// </summary>
     private async Task<int> LookAsync(Invocation invocation, ParseResult parsed, Frames frames, bool isFirst, CancellationToken cancellationToken)
     {
         try
@@ -55,7 +58,7 @@ internal sealed class WatchVerb : Verb
             var pipeline = await RunningPipeline.AskAsync(node, cancellationToken);
             return invocation.Format == OutputFormat.Table && Frames.AreFor(invocation.Context) ? RunningText.Draw(invocation, pipeline, frames) : RunningText.Print(invocation, pipeline, RunningText.TablesMax);
         }
-        catch (PipelineException fault) when (!isFirst && fault.Kind == FaultKind.Unreachable)
+        catch (PipelineException fault) when (!isFirst && fault.Kind is (FaultKind.Unreachable or FaultKind.Invalid))
         {
             foreach (var told in Faults.Of(invocation.Context, fault)) invocation.Answer.Take(told);
             return Faults.Report(invocation.Context, fault, invocation.IsVerbose);

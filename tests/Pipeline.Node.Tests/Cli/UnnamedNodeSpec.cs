@@ -84,6 +84,21 @@ public sealed class UnnamedNodeSpec : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(StatusCodes.Status409Conflict)]
+    [InlineData(StatusCodes.Status503ServiceUnavailable)]
+    public async Task Watching_goes_on_when_nobody_knows_for_a_while(int status)
+    {
+        var config = await ConfigureAsync();
+        var (looks, knows) = (0, Saying(isHeld: false));
+        await using var node = await StandInNode.ServeAsync(config, http => Interlocked.Increment(ref looks) == 2 ? Problem(status)(http) : knows(http));
+
+        var run = await NodeRun.OfAsync("watch", "--times", "3", "--every", "1ms", "--config", config);
+
+        Assert.Equal((ExitCode.Done, 3), (run.ExitCode, looks));
+        Assert.Contains(Cause, run.Messages, StringComparison.Ordinal);
+    }
+
     private Task<string> ConfigureAsync() => RunningNode.ConfigureAsync(_directory, """
         events { type = kafka, bootstrap = "127.0.0.1:1", security { protocol = plaintext }, tables { clicks { topic = clicks, format = json } } }
         """, $"http.socket-directory = \"{Path.Combine(_directory, "s")}\"");
