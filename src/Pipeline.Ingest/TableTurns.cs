@@ -60,9 +60,7 @@ public static class TableTurns
         if (AreInOrder(bronze!.Current, parts) != isInOrder) throw new PipelineException(FaultKind.Invalid, $"Table {table}", "it was planned in another order", "Plan it again.");
         var looked = bronze.Current.Histories.Newest!.Epoch;
         var times = isInOrder ? await PartTimes.OfAsync(bronze, table, parts, cancellationToken) : null;
-        await NextEpoch.CommitAsync(bronze, table, snapshot => RefusalOf(snapshot, table, parts) is { } moved ? throw moved
-            : snapshot.Histories.Newest!.Epoch == looked ? ToBegin(snapshot, parts, times)
-            : throw new PipelineException(FaultKind.Invalid, $"Table {table}", $"epoch {snapshot.Histories.Newest.Epoch} has begun meanwhile", "Plan it again."), time, cancellationToken);
+        await NextEpoch.CommitAsync(bronze, table, snapshot => ToBegin(snapshot, table, parts, looked, times), time, cancellationToken);
     }
 
     /// <summary>Puts those of a worker's splits that have come to the end of their part where they were left.</summary>
@@ -77,9 +75,13 @@ public static class TableTurns
         .Where(turn => turn.Value.Epoch == snapshot.Histories.EpochOf(turn.Key) && splits.Any(split => split.Id == turn.Key));
 
     /// <summary>Splits of which no part is meant go on where they are, in the new epoch as well.</summary>
-    /// <param name="times">Between which the parts lie that keep their order; null: they are newer than all before.</param>
-    internal static Transaction ToBegin(Snapshot snapshot, IReadOnlyList<SplitPart> parts, IReadOnlyDictionary<SplitId, PartTimes>? times = null)
+    /// <param name="looked">The epoch that was read when it was looked at.</param>
+    /// <param name="times">Between which the parts lie that keep their order, as they were then; null: they are newer than all before.</param>
+    /// <exception cref="PipelineException">See <see cref="RefusalOf"/>; or it is another epoch.</exception>
+    internal static Transaction ToBegin(Snapshot snapshot, TableId table, IReadOnlyList<SplitPart> parts, int looked, IReadOnlyDictionary<SplitId, PartTimes>? times)
     {
+        if (RefusalOf(snapshot, table, parts) is { } refusal) throw refusal;
+        if (snapshot.Histories.Newest!.Epoch is var now && now != looked) throw new PipelineException(FaultKind.Invalid, $"Table {table}", $"epoch {now} has begun meanwhile", "Plan it again.");
         var (epoch, splits, meant) = (NextEpoch.NumberOf(snapshot), SplitsOf(snapshot), parts.ToDictionary(part => part.Split));
         var begun = NextEpoch.Of(GapAcceptance.BackfillOperation, snapshot, splits, parts.ToDictionary(part => part.Split, part => (long?)part.From), times is null ? null : NextEpoch.OrderOf(snapshot));
         return begun with

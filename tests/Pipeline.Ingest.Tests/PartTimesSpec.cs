@@ -42,6 +42,20 @@ public sealed class PartTimesSpec : IDisposable
         Assert.Equal(new PartTimes(null, 77), times[Split]);
     }
 
+    [Fact]
+    public async Task A_row_that_was_entered_later_says_nothing_of_the_order_in_which_records_were_read()
+    {
+        await _lake.BeginEpochAsync(0, reached: 0);
+        for (var position = 0; position < 3; position++) await _lake.AppendAsync(LetterLake.Letter(position, "{}"u8.ToArray()));
+        await _lake.DieAsync(LetterLake.Letter(3, "{}"u8.ToArray()));
+        await _lake.RedriveAsync();
+
+        var times = await PartTimes.OfAsync(await _lake.ClicksAsync(), LetterLake.Clicks, [new SplitPart(Split, 4, 5)], Cancel);
+
+        Assert.Equal(4, (await _lake.ClicksAsync()).Current.RowCount);
+        Assert.Equal(MicrosecondsOf(2), times[Split].Before);
+    }
+
     [Theory]
     [InlineData(2, 4, false)]
     [InlineData(2, 7, false)]
@@ -66,6 +80,23 @@ public sealed class PartTimesSpec : IDisposable
         Assert.Contains($"begins at {from}, and nothing shows that epoch 1, which the table reads now, had begun there", told.Cause, StringComparison.Ordinal);
         Assert.StartsWith("Begin at 6 or later", told.NextStep, StringComparison.Ordinal);
         Assert.Contains("--full", told.NextStep, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_planned_in_another_order_or_looked_at_in_another_epoch_is_not_begun()
+    {
+        await _lake.BeginEpochAsync(0, reached: 8);
+        await AppendAsync(0, 7);
+        SplitPart[] parts = [new SplitPart(Split, 2, 4)];
+
+        var other = await Assert.ThrowsAsync<PipelineException>(() => TableTurns.BeginAsync(_lake.Lake, LetterLake.Clicks, parts, isInOrder: false, TimeProvider.System, Cancel));
+        var open = await Assert.ThrowsAsync<PipelineException>(() => TableTurns.BeginAsync(_lake.Lake, LetterLake.Clicks, [new SplitPart(Split, 2)], isInOrder: true, TimeProvider.System, Cancel));
+        await _lake.BeginEpochAsync(1, reached: 8);
+        var begun = (await _lake.ClicksAsync()).Current;
+        var late = Assert.Throws<PipelineException>(() => TableTurns.ToBegin(begun, LetterLake.Clicks, parts, looked: 0, times: null));
+
+        Assert.All([other, open], refused => Assert.Equal("it was planned in another order", refused.Cause));
+        Assert.Equal("epoch 1 has begun meanwhile", late.Cause);
     }
 
     private static long MicrosecondsOf(long position) => new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero).AddSeconds(position).ToUnixTimeMilliseconds() * 1000;
