@@ -49,7 +49,7 @@ internal readonly record struct PartTimes(long? Before, long? Behind)
             {
                 // One that was entered later has its own time, and may lie anywhere.
                 if (epochs[row].Order != order || redriven?.IsValid(row) == true || !looks.TryGetValue(NameOf(splits, row), out var look)) continue;
-                look.Take(numbers.GetValue(row)!.Value, orders?.GetValue(row) ?? times?.GetValue(row));
+                look.Take(numbers.GetValue(row)!.Value, orders?.GetValue(row), times?.GetValue(row));
             }
         }
     }
@@ -87,13 +87,20 @@ internal readonly record struct PartTimes(long? Before, long? Behind)
             || (max >= _end && !(Math.Max(min, _end) > _next))
             || (asksForBeginning && !HasBegun && !(min >= First));
 
-        public void Take(long number, long? time)
+        /// <param name="order">The time that puts the row in order, where it is not its own.</param>
+        /// <param name="own">The row's own time.</param>
+        public void Take(long number, long? order, long? own)
         {
+            var time = order ?? own;
             if (!(First <= number)) First = number;
+            // Where no row is before the part, this one tells how far time had come when its epoch began.
+            if (number == part.From && _last is null) Before = Greater(Before, order);
             // Of one that was read several times, the greatest time puts it in order.
-            if (number < part.From && !(number < _last)) (_last, Before) = (number, number == _last && !(time > Before) ? Before ?? time : time);
-            if (number >= _end && !(number > _next)) (_next, Behind) = (number, number == _next && !(time > Behind) ? Behind ?? time : time);
+            if (number < part.From && !(number < _last)) (_last, Before) = (number, number == _last ? Greater(Before, time) : time);
+            if (number >= _end && !(number > _next)) (_next, Behind) = (number, number == _next ? Greater(Behind, time) : time);
         }
+
+        private static long? Greater(long? one, long? other) => !(one >= other) ? other ?? one : one;
 
         private static long Distance(long place, long min, long max) => Math.Max(0, Math.Max(min - place, place - max));
     }

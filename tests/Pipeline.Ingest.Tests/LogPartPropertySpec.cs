@@ -41,7 +41,7 @@ public sealed class LogPartPropertySpec
         {
             using var world = new World(saysTimes: run.Item1);
             parts += await world.RunAsync(run.Item2);
-        }, iter: 25, threads: 1);
+        }, iter: Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 700 : 25, threads: 1);
 
         Assert.InRange(parts, 10, int.MaxValue);
     }
@@ -76,6 +76,9 @@ public sealed class LogPartPropertySpec
         private bool _isMended;
         private bool _wasMended;
 
+        /// <summary>The last epoch in which all is read again.</summary>
+        private int _full;
+
         private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
         public void Dispose()
@@ -102,7 +105,9 @@ public sealed class LogPartPropertySpec
                         if (await TryBeginAsync(part) && part.To is not null) parts++;
                         break;
                     case Act.Full:
-                        if ((await OpenAsync()).Delta.Current.Histories.Newest is not null) await GapAcceptance.ReadAgainAsync(_oracle.Lake, Clicks, TimeProvider.System, Cancel);
+                        if ((await OpenAsync()).Delta.Current.Histories.Newest is not { } newest) break;
+                        await GapAcceptance.ReadAgainAsync(_oracle.Lake, Clicks, TimeProvider.System, Cancel);
+                        _full = newest.Epoch + 1;
                         break;
                     case Act.Mend:
                         _wasMended |= !_isMended && _log.Any(log => log.Any(record => record.IsLarge));
@@ -118,7 +123,8 @@ public sealed class LogPartPropertySpec
 
         private void Check(IReadOnlyList<Row> rows)
         {
-            foreach (var epoch in rows.GroupBy(row => (row.Partition, row.Order)))
+            // A part that all was read again in the middle of is never ended: its records are older than all of that.
+            foreach (var epoch in rows.Where(row => row.Order >= _full).GroupBy(row => (row.Partition, row.Order)))
             {
                 var greatest = epoch.GroupBy(row => row.Offset).OrderBy(group => group.Key).Select(group => group.Max(row => row.Time)).ToList();
                 Assert.Equal(greatest.Order(), greatest);

@@ -42,6 +42,25 @@ public sealed class PartTimesSpec : IDisposable
         Assert.Equal(new PartTimes(null, 77), times[Split]);
     }
 
+    /// <summary>A split that went on in the epoch took the time with it to which it had come.</summary>
+    [Theory]
+    [InlineData(6, 90, 90)]
+    [InlineData(6, null, null)]
+    [InlineData(7, 90, 90)]
+    [InlineData(7, null, 6)]
+    public async Task Where_an_epoch_began_with_a_time_a_part_does_too(long from, int? orderTime, int? before)
+    {
+        await _lake.BeginEpochAsync(0, reached: 6);
+        await _lake.BeginEpochAsync(1, reached: 8);
+        await AppendAsync(1, 6, orderTime);
+        await AppendAsync(1, 7);
+        await AppendAsync(1, 8);
+
+        var times = await PartTimes.OfAsync(await _lake.ClicksAsync(), LetterLake.Clicks, [new SplitPart(Split, from, 8)], Cancel);
+
+        Assert.Equal(before is { } second ? MicrosecondsOf(second) : null, times[Split].Before);
+    }
+
     [Fact]
     public async Task A_row_that_was_entered_later_says_nothing_of_the_order_in_which_records_were_read()
     {
@@ -99,15 +118,18 @@ public sealed class PartTimesSpec : IDisposable
         Assert.Equal("epoch 1 has begun meanwhile", late.Cause);
     }
 
-    private static long MicrosecondsOf(long position) => new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero).AddSeconds(position).ToUnixTimeMilliseconds() * 1000;
+    private static DateTimeOffset TimeOf(long position) => new DateTimeOffset(2026, 3, 2, 12, 0, 0, TimeSpan.Zero).AddSeconds(position);
+
+    private static long MicrosecondsOf(long position) => TimeOf(position).ToUnixTimeMilliseconds() * 1000;
 
     /// <summary>A row in a file of its own.</summary>
-    private async Task AppendAsync(int epoch, long position)
+    private async Task AppendAsync(int epoch, long position, int? orderTime = null)
     {
         await using var source = LetterLake.Source();
         using var rows = await source.DecodeAsync(LetterLake.Name, Split, [LetterLake.Letter(position, "{}"u8.ToArray())], Cancel);
         var table = await BronzeTable.OpenAsync(_lake.Lake, LetterLake.Clicks, await source.DescribeAsync(LetterLake.Name, Cancel), Cancel);
         if (epoch > 0) table = table.With(BronzeColumns.EpochField);
-        await LetterLake.CommitAsync(table, rows.Rows, new Dictionary<string, long>(StringComparer.Ordinal), [new RowEpoch(epoch)]);
+        if (orderTime is not null) table = table.With(BronzeColumns.OrderTimeField);
+        await LetterLake.CommitAsync(table, rows.Rows, new Dictionary<string, long>(StringComparer.Ordinal), [new RowEpoch(epoch)], orderTime is { } second ? [TimeOf(second)] : null);
     }
 }

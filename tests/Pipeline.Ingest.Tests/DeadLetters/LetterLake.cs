@@ -108,7 +108,7 @@ internal sealed class LetterLake : IDisposable
     }
 
     /// <summary>Commits rows and takes splits further.</summary>
-    public static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends, RowEpoch[]? epochs = null)
+    public static async Task CommitAsync(BronzeTable table, RecordBatch? rows, IReadOnlyDictionary<string, long> ends, RowEpoch[]? epochs = null, DateTimeOffset[]? orderTimes = null)
     {
         var adds = ImmutableArray<AddFile>.Empty;
         if (rows is not null)
@@ -118,7 +118,8 @@ internal sealed class LetterLake : IDisposable
             using var times = new TimestampArray.Builder(BronzeColumns.Timestamp).AppendRange(Enumerable.Repeat(At, rows.Length)).Build();
             IArrowArray[] ofEpochs = table.FileSchema.FieldsLookup.Contains(BronzeColumns.Epoch) ? [Numbers(epochs!.Select(epoch => (int?)epoch.Order))] : [];
             IArrowArray[] ofReadings = table.FileSchema.FieldsLookup.Contains(BronzeColumns.Reading) ? [Numbers(epochs!.Select(epoch => epoch.Reading))] : [];
-            file.Write(new RecordBatch(table.FileSchema, [.. rows.Arrays, times, .. ofEpochs, .. ofReadings], rows.Length));
+            IArrowArray[] inOrder = orderTimes is null ? [] : [new TimestampArray.Builder(BronzeColumns.Timestamp).AppendRange(orderTimes).Build()];
+            file.Write(new RecordBatch(table.FileSchema, [.. rows.Arrays, times, .. ofEpochs, .. ofReadings, .. inOrder], rows.Length));
             adds = [await file.CompleteAsync(Cancel)];
         }
 
