@@ -4,15 +4,12 @@ using Apache.Arrow;
 using CsCheck;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
-using Pipeline.Delta;
 using Pipeline.Delta.Log;
 using Pipeline.Delta.Parquet;
 using Pipeline.Delta.Reading;
 using Pipeline.Ingest.Streams;
-using Pipeline.Ingest.Worker;
 using Pipeline.Sources.Kafka;
 using Pipeline.Sources.Kafka.Reading;
-using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 

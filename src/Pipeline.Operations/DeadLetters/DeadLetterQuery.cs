@@ -1,7 +1,6 @@
 using Pipeline.Configuration;
 using Pipeline.Core;
 using Pipeline.Delta;
-using Pipeline.Delta.Log;
 using Pipeline.DuckDb;
 using Pipeline.Operations.Inspection;
 
