@@ -2,7 +2,6 @@ using Apache.Arrow;
 using CsCheck;
 using Pipeline.Testing;
 using Pipeline.Transform.Dialects;
-using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Tests.Spark;
 
 namespace Pipeline.Transform.Tests.Silver;
