@@ -95,7 +95,13 @@ public sealed class KafkaIngestSpec : IDisposable
             var before = (await SnapshotAsync()).Version;
             await using var source = Open(kafka.Bootstrap);
             await using var node = await IngestNode.StartAsync(_oracle.Lake, [source], IngestNode.Fast with { FileAgeMax = TimeSpan.FromMilliseconds(1), CommitInterval = TimeSpan.FromMilliseconds(1) });
-            while (await SnapshotAsync() is var now && now.Version == before && splits.Sum(split => now.Position(split)) < records + 200) await Task.Delay(5, TestContext.Current.CancellationToken);
+            var since = TimeProvider.System.GetTimestamp();
+            while (await SnapshotAsync() is var now && now.Version == before && splits.Sum(split => now.Position(split)) < records + 200)
+            {
+                Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMinutes(4), $"The table is still at version {before}.");
+                await Task.Delay(5, TestContext.Current.CancellationToken);
+            }
+
             await node.KillAsync();
         }
 
