@@ -1,3 +1,5 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Core.Tests;
 
 public sealed class BackgroundSpec
@@ -66,7 +68,7 @@ public sealed class BackgroundSpec
             throw thrown;
         }, told.SetResult, CancellationToken.None);
 
-        Assert.Same(thrown, await told.Task.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken));
+        Assert.Same(thrown, await told.Task.WaitAsync(Deadlines.Test, TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Pipeline.Testing;
 
 namespace Pipeline.Delta.Tests;
 
@@ -7,7 +8,7 @@ internal static class ChildProcess
 {
     public const string Verb = "--child";
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(IsNightly ? 45 : 12);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     /// <summary>Whether there is time for tests that take minutes.</summary>
     public static bool IsNightly => Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1";

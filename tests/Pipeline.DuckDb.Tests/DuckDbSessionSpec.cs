@@ -1,4 +1,5 @@
 using Pipeline.Delta.Tests;
+using Pipeline.Testing;
 
 namespace Pipeline.DuckDb.Tests;
 
@@ -8,7 +9,7 @@ public sealed class DuckDbSessionSpec : IDisposable
     /// <summary>Longer than any test waits.</summary>
     private const string Endless = "SELECT count(*) FROM range(100000000) AS a, range(1000000) AS b WHERE (a.range * b.range) % 7 = 3";
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
     private static readonly int Rounds = Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 5_000 : 60;
 
     private readonly Scratch _scratch = new();

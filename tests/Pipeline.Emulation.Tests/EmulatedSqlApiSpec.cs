@@ -16,7 +16,7 @@ public sealed class EmulatedSqlApiSpec
     private static CancellationTokenSource StartDeadline()
     {
         var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(5));
+        deadline.CancelAfter(Deadlines.Test);
         return deadline;
     }
 

@@ -42,7 +42,7 @@ public sealed class KafkaMemorySpec : IAsyncDisposable
     public async Task Three_times_the_backlog_takes_no_more_memory()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(60));
+        deadline.CancelAfter(Deadlines.Test);
         await using var node = PipelineProcess.Start(Path.Combine(_root, "node"), $$"""
             lake { location = "{{Path.Combine(_root, "lake")}}" }
             ingest { file-age-max = 500ms }

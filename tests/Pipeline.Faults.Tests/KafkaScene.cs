@@ -54,10 +54,10 @@ internal sealed class KafkaScene : IAsyncDisposable
         Configuration(workers: 1, port: 0, seedPorts: null, ingest: "", recordBytesMax: 1 << 20), ["dlq", "redrive", $"bronze/events/{Topic}"], killPoint, _lake.Environment));
 
     /// <summary>A limit for a whole test: a hang becomes a failure, and a slow machine has time.</summary>
-    public static CancellationTokenSource Deadline(int minutes = 15)
+    public static CancellationTokenSource Deadline()
     {
         var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(minutes));
+        deadline.CancelAfter(Deadlines.Test);
         return deadline;
     }
 

@@ -14,7 +14,7 @@ public sealed class KafkaToFaultyStorageSpec
     [Fact]
     public async Task A_bucket_that_fails_stalls_loses_answers_and_answers_late_costs_time_and_nothing_else()
     {
-        using var deadline = Deadline(minutes: IsNightly ? 40 : 15);
+        using var deadline = Deadline();
         var lake = await BucketLake.StartAsync(deadline.Token);
         await using var scene = new KafkaScene(lake: lake);
         await using var first = scene.StartNode();
@@ -42,7 +42,7 @@ public sealed class KafkaToFaultyStorageSpec
     {
         using var disk = SmallDisk.TryMount(megabytes: 64);
         Assert.SkipWhen(disk is null, "Mounting a small file system needs root.");
-        using var deadline = Deadline(minutes: IsNightly ? 40 : 15);
+        using var deadline = Deadline();
         await using var scene = new KafkaScene(lake: new DirectoryLake(Path.Combine(disk.Path, "lake")));
         var node = scene.StartNode();
         await scene.UntilProgressAsync(deadline.Token);

@@ -33,7 +33,7 @@ public sealed class NodeMemorySpec
     public async Task All_eleven_tables_with_a_backlog_and_many_rows_that_wait_for_parents_stay_within_the_limit()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(IsNightly ? TimeSpan.FromMinutes(40) : TimeSpan.FromMinutes(4));
+        deadline.CancelAfter(Deadlines.Test);
         using var root = new ScratchDirectory("pipeline-memory-");
         var lake = Path.Combine(root, "lake");
         var options = new DemoOptions(Path.Combine(root, "sources")) { RowsPerSecond = RowsPerTick, Ticks = Ticks, TickInterval = TimeSpan.Zero };

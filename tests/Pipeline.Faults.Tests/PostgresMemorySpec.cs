@@ -36,7 +36,7 @@ public sealed class PostgresMemorySpec : IAsyncLifetime
     public async Task A_snapshot_and_a_transaction_larger_than_memory_land_whole_within_512_MiB()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(30));
+        deadline.CancelAfter(Deadlines.Test);
         await ExecuteAsync("create table facts (id bigint primary key, customer int not null, amount numeric(12,2), at timestamptz, note text)", deadline.Token);
         await InsertAsync(from: 1, _rows.Table, deadline.Token);
         await using var node = StartNode();

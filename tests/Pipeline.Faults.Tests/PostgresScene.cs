@@ -31,7 +31,7 @@ internal sealed class PostgresScene : IAsyncDisposable
     public static CancellationTokenSource Deadline()
     {
         var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? TimeSpan.FromHours(2) : TimeSpan.FromMinutes(15));
+        deadline.CancelAfter(Deadlines.Test);
         return deadline;
     }
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Pipeline.Releases;
+using Pipeline.Testing;
 
 namespace Pipeline.Faults.Tests;
 
@@ -14,7 +15,7 @@ public sealed partial class TwoReleasesSpec
     {
         Assert.SkipUnless(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1", "It builds the release before, which takes minutes: PIPELINE_NIGHTLY=1.");
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(30));
+        deadline.CancelAfter(Deadlines.Test);
         var cancel = deadline.Token;
         var release = Release.All[^1];
         await using var build = await ReleaseBuild.TryMakeAsync(release, cancel);

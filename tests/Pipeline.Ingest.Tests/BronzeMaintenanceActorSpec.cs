@@ -10,7 +10,7 @@ namespace Pipeline.Ingest.Tests;
 
 public sealed class BronzeMaintenanceActorSpec : TestKit
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ScratchDirectory _directory = new("maintenance-");
 

@@ -135,7 +135,7 @@ public sealed class CaptureIngestSpec : IAsyncLifetime
     private async Task UntilRowsAsync(TableId table, long rows)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         while ((await _oracle.Lake.TryOpenAsync(table, deadline.Token))?.Current.RowCount is not { } count || count < rows)
             await Task.Delay(50, deadline.Token);
     }

@@ -3,12 +3,13 @@ using Akka.TestKit.Xunit;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Worker;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 
 public sealed class IngestMonitorActorSpec() : TestKit("akka.loglevel = OFF, akka.stdout-loglevel = OFF")
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     [Fact]
     public void After_a_restart_a_node_is_drained_when_its_workers_are()

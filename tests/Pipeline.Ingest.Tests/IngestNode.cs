@@ -9,6 +9,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests;
 
@@ -52,11 +53,11 @@ internal sealed class IngestNode : IAsyncDisposable
         var host = builder.Build();
         await host.StartAsync();
         var node = new IngestNode(host);
-        await Cluster.Get(node.System).JoinAsync(seed ?? node.Address, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2));
+        await Cluster.Get(node.System).JoinAsync(seed ?? node.Address, TestContext.Current.CancellationToken).WaitAsync(Deadlines.Test);
         return node;
     }
 
-    public Task<IngestStatus> StatusAsync() => Monitor.Ask<IngestStatus>(new GetIngestStatus(), TimeSpan.FromMinutes(1));
+    public Task<IngestStatus> StatusAsync() => Monitor.Ask<IngestStatus>(new GetIngestStatus(), Deadlines.Test);
 
     /// <summary>Waits until the status is as wished; fails with the last one seen.</summary>
     public async Task<IngestStatus> UntilAsync(Func<IngestStatus, bool> isReached)
@@ -66,7 +67,7 @@ internal sealed class IngestNode : IAsyncDisposable
         {
             var status = await StatusAsync();
             if (isReached(status)) return status;
-            if (TimeProvider.System.GetElapsedTime(deadline) > TimeSpan.FromMinutes(3))
+            if (TimeProvider.System.GetElapsedTime(deadline) > Deadlines.Test)
                 Assert.Fail("Not reached: " + string.Join("; ", status.Tables.Select(table => table.ToString())));
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
@@ -83,7 +84,7 @@ internal sealed class IngestNode : IAsyncDisposable
     public async Task ShutDownAsync()
     {
         await CoordinatedShutdown.Get(System).Run(CoordinatedShutdown.ClrExitReason.Instance);
-        await System.WhenTerminated.WaitAsync(TimeSpan.FromMinutes(2));
+        await System.WhenTerminated.WaitAsync(Deadlines.Test);
     }
 
     public async ValueTask DisposeAsync()

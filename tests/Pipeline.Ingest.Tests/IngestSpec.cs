@@ -428,7 +428,7 @@ public sealed class IngestSpec : IDisposable
         }
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         while ((await _oracle.FilesAsync(Orders)).Count > 3) await Task.Delay(50, deadline.Token);
         Assert.Equal(Expected([split], 200), (await _oracle.IdsAsync(Orders)).Order(StringComparer.Ordinal));
         Assert.True(_oracle.FilesOnDisk(Orders) >= 20);
@@ -456,14 +456,14 @@ public sealed class IngestSpec : IDisposable
     private static async Task UntilAsync(Func<Task<bool>> isReached)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         while (!await isReached()) await Task.Delay(20, deadline.Token);
     }
 
     private async Task UntilPositionAsync(TableId table, IReadOnlyList<SplitId> splits, long position)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         while (true)
         {
             var delta = await _oracle.Lake.TryOpenAsync(table, deadline.Token);

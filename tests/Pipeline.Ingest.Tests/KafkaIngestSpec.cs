@@ -98,7 +98,7 @@ public sealed class KafkaIngestSpec : IDisposable
             var since = TimeProvider.System.GetTimestamp();
             while (await SnapshotAsync() is var now && now.Version == before && splits.Sum(split => now.Position(split)) < records + 200)
             {
-                Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMinutes(4), $"The table is still at version {before}.");
+                Assert.True(TimeProvider.System.GetElapsedTime(since) < Deadlines.Test, $"The table is still at version {before}.");
                 await Task.Delay(5, TestContext.Current.CancellationToken);
             }
 

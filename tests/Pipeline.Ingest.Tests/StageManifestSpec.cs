@@ -24,7 +24,7 @@ public sealed class StageManifestSpec : IDisposable
     {
         await using var first = await IngestNode.StartAsync(_oracle.Lake, []);
         // From now on the table's committer is there.
-        await ActorRegistry.For(first.System).Get<BronzeCommitters>().Ask<PositionsFound>(new GetPositions(Orders, 1, []), TimeSpan.FromMinutes(1), Cancel);
+        await ActorRegistry.For(first.System).Get<BronzeCommitters>().Ask<PositionsFound>(new GetPositions(Orders, 1, []), Deadlines.Test, Cancel);
         await using var second = await IngestNode.StartAsync(_oracle.Lake, [], seed: first.Address);
         var committers = ActorRegistry.For(second.System).Get<BronzeCommitters>();
         var stage = Stage(files: 400, columns: 20) with { Lake = await _oracle.Lake.IdAsync(Cancel) };
@@ -33,7 +33,7 @@ public sealed class StageManifestSpec : IDisposable
             ImmutableDictionary<string, string>.Empty, Cancel);
         foreach (var file in stage.Files) await _oracle.Lake.Store.PutAsync($"{Orders}/{file.Path}", new byte[file.Size], Cancel);
 
-        var answer = await committers.Ask<object>(await StageManifest.WriteAsync(_oracle.Lake, stage, Cancel), TimeSpan.FromMinutes(2), Cancel);
+        var answer = await committers.Ask<object>(await StageManifest.WriteAsync(_oracle.Lake, stage, Cancel), Deadlines.Test, Cancel);
 
         Assert.Equal(stage.Id, Assert.IsType<StageCommitted>(answer).Id);
         Assert.Equal(400, (await _oracle.FilesAsync(Orders)).Count);
@@ -118,7 +118,7 @@ public sealed class StageManifestSpec : IDisposable
     private async Task UntilNoManifestAsync()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        deadline.CancelAfter(TimeSpan.FromMinutes(2));
+        deadline.CancelAfter(Deadlines.Test);
         var directory = Path.Combine(_oracle.Root, Orders.ToString(), "_staged");
         Assert.True(Directory.Exists(directory));
         while (Directory.GetFiles(directory).Length > 0) await Task.Delay(20, deadline.Token);

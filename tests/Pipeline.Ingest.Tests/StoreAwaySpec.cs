@@ -96,7 +96,7 @@ public sealed class StoreAwaySpec : IAsyncDisposable
         var began = TimeProvider.System.GetTimestamp();
         while (!isReached())
         {
-            if (TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromMinutes(3)) Assert.Fail($"Not reached. Missed: {_store.Missed}. Said: {string.Join("; ", _said)}");
+            if (TimeProvider.System.GetElapsedTime(began) > Deadlines.Test) Assert.Fail($"Not reached. Missed: {_store.Missed}. Said: {string.Join("; ", _said)}");
             await PassAsync();
         }
     }
@@ -106,7 +106,7 @@ public sealed class StoreAwaySpec : IAsyncDisposable
     {
         _time.Advance(Step);
         Scheduler.Advance(Step);
-        foreach (var actor in (IActorRef[])[_worker, _committer]) await actor.Ask<ActorIdentity>(new Identify(null), Timeout.InfiniteTimeSpan).WaitAsync(TimeSpan.FromMinutes(1));
+        foreach (var actor in (IActorRef[])[_worker, _committer]) await actor.Ask<ActorIdentity>(new Identify(null), Timeout.InfiniteTimeSpan).WaitAsync(Deadlines.Test);
     }
 
     /// <summary>In place of the shard region.</summary>

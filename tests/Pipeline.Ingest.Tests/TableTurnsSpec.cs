@@ -229,7 +229,7 @@ public sealed class TableTurnsSpec : IDisposable
         {
             var last = (await _oracle.Lake.TryOpenAsync(Orders, Cancel))?.Current;
             if (last is not null && isReached(last)) return last;
-            Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMinutes(4), last is null ? "The table is not there"
+            Assert.True(TimeProvider.System.GetElapsedTime(since) < Deadlines.Test, last is null ? "The table is not there"
                 : $"The splits are at {last.Position(_split)} and {last.Position(_other)} in epoch {last.Histories.Newest?.Epoch}, with {last.RowCount} rows and turns {string.Join(", ", SplitTurn.Of(last.Metadata.Configuration))}");
             await Task.Delay(20, Cancel);
         }

@@ -25,7 +25,7 @@ public sealed class ActorTreeSpec : IDisposable
         using var producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build();
         using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(4));
+        deadline.CancelAfter(Deadlines.Test);
 
         // A runner lives as long as its job: records keep coming until one has been seen.
         for (var looks = 0; !tree.Has("JobRunnerActor") || !tree.Has("BronzeMaintenanceActor") || !tree.Has("ActorGraphInterpreter"); looks++)

@@ -62,6 +62,14 @@ public sealed class LauncherSpec : IDisposable
                 exec sleep 3600 ;;
               *Other.Tests.dll*)
                 echo "Other.Tests" >>"{{_root}}/started"
+                echo "    Other.Tests.WellSpec.Passes [PASS]"
+                echo "      Output:"
+                echo "        what it says"
+                echo "    Other.Tests.OtherSpec.Fails_always [FAIL]"
+                echo "      it is not as it should be"
+                echo "      Stack Trace:"
+                echo "        tests/Other.Tests/OtherSpec.cs(6,0): at Other.Tests.OtherSpec.Fails_always()"
+                echo "    Other.Tests.WellSpec.Passes_too [PASS]"
                 echo "   Other.Tests  Total: 1, Errors: 0, Failed: 1, Skipped: 0, Not Run: 0, Time: 0.001s"
                 exit 1 ;;
               *)
@@ -105,6 +113,15 @@ public sealed class LauncherSpec : IDisposable
     }
 
     [Fact]
+    public async Task What_failed_is_said_once_more_at_the_end()
+    {
+        var run = await RunAsync("test", "OtherSpec");
+
+        Assert.Equal(["What failed of Other.Tests:", "    Other.Tests.OtherSpec.Fails_always [FAIL]", "      it is not as it should be", "0 passed, 1 failed"], run.Lines[^4..]);
+        Assert.Contains("      Stack Trace:", run.Lines);
+    }
+
+    [Fact]
     public async Task A_project_that_does_not_end_is_killed_and_has_failed_with_the_name_of_what_hung()
     {
         var run = await RunAsync(["test", "EndlessSpec"], ("PIPELINE_TEST_SECONDS", "1"));
@@ -112,7 +129,7 @@ public sealed class LauncherSpec : IDisposable
         Assert.Equal(1, run.Code);
         Assert.Equal("0 passed, 1 failed", run.Lines[^1]);
         Assert.Contains("    [Long Running Test] 'Other.Tests.EndlessSpec.Waits'", run.Lines);
-        Assert.Contains("Other.Tests did not end within 1 s and was killed. What ran too long is named above.", run.Lines);
+        Assert.Contains("Other.Tests did not end within 1 s and was killed. What ran too long is named above.", run.Lines[Array.IndexOf(run.Lines, "What failed of Other.Tests:")..]);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ namespace Pipeline.Node.Tests;
 internal sealed partial class NodeProcess : IAsyncDisposable
 {
     /// <summary>For whatever is waited for: generous, because a loaded machine is no failure.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly Process _process;
     private readonly Task<string> _data;
@@ -120,14 +120,13 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>As an operator does who has mended something.</summary>
     public void HangUp() => Assert.Equal(0, Signal(_process.Id, 1));
 
-    /// <param name="within">Of one that has more to do than most.</param>
-    public async Task<NodeRun> WaitForEndAsync(TimeSpan? within = null)
+    public async Task<NodeRun> WaitForEndAsync()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(within ?? Deadline);
+        deadline.CancelAfter(Deadline);
         var exit = _process.WaitForExitAsync(deadline.Token);
         await exit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Assert.True(exit.IsCompletedSuccessfully, $"The process did not end within {within ?? Deadline}. It said:\n{Messages}");
+        Assert.True(exit.IsCompletedSuccessfully, $"The process did not end within {Deadline}. It said:\n{Messages}");
         await _messages;
         return new NodeRun(_process.ExitCode, await _data, Messages);
     }

@@ -123,7 +123,7 @@ public sealed partial class ReadmeSpec
     /// <summary>What the README shows how to add.</summary>
     private const string ToBeWritten = "hocon/silver/invoices.conf";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = Deadlines.Test;
 
     private static readonly Lazy<List<string>> Sources = new(() => [.. ((string[])["src", "tests"])
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))

@@ -138,7 +138,7 @@ public sealed class DecoderFuzzSpec
             return headers.Write().Length;
         }, TestContext.Current.CancellationToken);
 
-        Assert.True(await json.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken) > 200_000);
+        Assert.True(await json.WaitAsync(Deadlines.Test, TestContext.Current.CancellationToken) > 200_000);
     }
 
     /// <summary>A record as it lies in the client's memory becomes a row or a dead letter, of valid text either way.</summary>

@@ -1,6 +1,7 @@
 using System.Text;
 using Confluent.Kafka;
 using Pipeline.Emulation.Kafka;
+using Pipeline.Testing;
 using Pipeline.Testing.Kafka;
 
 namespace Pipeline.Sources.Kafka.Tests;
@@ -272,7 +273,7 @@ public sealed class KafkaProxySpec : KafkaSpec
         proxy.Hold(KafkaApi.ListOffsets);
         var asked = proxy.Requests(KafkaApi.ListOffsets);
 
-        var asking = Task.Run(() => consumer.QueryWatermarkOffsets(Place, TimeSpan.FromMinutes(1)), Deadline);
+        var asking = Task.Run(() => consumer.QueryWatermarkOffsets(Place, Deadlines.Test), Deadline);
         while (proxy.Requests(KafkaApi.ListOffsets) == asked) await Task.Delay(10, Deadline);
         Assert.False(asking.IsCompleted);
         proxy.Release(KafkaApi.ListOffsets);

@@ -1,3 +1,5 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Sources.Kafka.Tests;
 
 /// <summary>Gives up waiting after minutes, of which a night has more, so that a lost record is a failure and not a hang.</summary>
@@ -5,7 +7,7 @@ public abstract class KafkaSpec : IDisposable
 {
     private readonly CancellationTokenSource _deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
 
-    protected KafkaSpec() => _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 30 : 5));
+    protected KafkaSpec() => _deadline.CancelAfter(Deadlines.Test);
 
     protected CancellationToken Deadline => _deadline.Token;
 

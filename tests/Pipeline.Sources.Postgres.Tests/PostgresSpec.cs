@@ -1,3 +1,5 @@
+using Pipeline.Testing;
+
 namespace Pipeline.Sources.Postgres.Tests;
 
 /// <summary>A test on a real server: it fails when it has waited for minutes for something that does not happen.</summary>
@@ -8,7 +10,7 @@ public abstract class PostgresSpec : IDisposable
     protected PostgresSpec()
     {
         _deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 120 : 5));
+        _deadline.CancelAfter(Deadlines.Test);
         Cancel = _deadline.Token;
     }
 

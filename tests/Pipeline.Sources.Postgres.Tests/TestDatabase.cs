@@ -104,7 +104,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        using (var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2))) await DropSlotsAsync(deadline.Token);
+        using (var deadline = new CancellationTokenSource(Deadlines.Test)) await DropSlotsAsync(deadline.Token);
         await DataSource.DisposeAsync();
         await using var admin = NpgsqlDataSource.Create(_server.ConnectionString);
         await using var drop = admin.CreateCommand($"drop database {Name} with (force)");

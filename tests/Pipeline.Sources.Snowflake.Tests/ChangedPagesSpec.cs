@@ -15,7 +15,7 @@ public sealed class ChangedPagesSpec
     public async Task A_changed_page_is_rows_and_dead_letters_or_is_asked_for_again_and_no_row_is_passed_over()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(Fuzz.ReadingsOr(60) == 60 ? 5 : 180));
+        deadline.CancelAfter(Deadlines.Test);
         await using var table = await EmulatedTable.StartAsync(deadline.Token, new SnowflakeServerOptions { PartitionBytes = 3 << 10 });
         table.Server.Database.Execute("CREATE TABLE STEADY (NUMBER NUMBER(12,0) NOT NULL, UPDATED_AT TIMESTAMP_LTZ NOT NULL, PRIMARY KEY (NUMBER))");
         table.Server.Database.Execute("INSERT INTO STEADY VALUES (0, TIMESTAMPTZ '2026-01-01 00:00:00+00'), (1, TIMESTAMPTZ '2026-01-01 00:00:01+00')");

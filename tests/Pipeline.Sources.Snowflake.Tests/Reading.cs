@@ -1,12 +1,13 @@
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Testing;
 
 namespace Pipeline.Sources.Snowflake.Tests;
 
 /// <summary>Takes rows from a source until there are enough.</summary>
 internal static class Reading
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     public static CancellationTokenSource StartDeadline()
     {

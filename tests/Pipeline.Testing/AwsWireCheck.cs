@@ -10,7 +10,7 @@ namespace Pipeline.Testing;
 /// </summary>
 public sealed class AwsWireCheck : IAsyncDisposable
 {
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan StartDeadline = Deadlines.Test;
 
     /// <summary>
     /// Runs the script that follows. It reads JSON and nothing that is compressed, and moto_server unzips twice: signatures are read from what was

@@ -23,7 +23,7 @@ public sealed class CredentialServer : IAsyncDisposable
     private const string MetadataToken = "metadata-token";
     private const string MetadataPath = "/latest/meta-data/iam/security-credentials";
 
-    private static readonly TimeSpan RenewedWithin = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan RenewedWithin = Deadlines.Test;
 
     private readonly WebApplication _web;
     private int _given;

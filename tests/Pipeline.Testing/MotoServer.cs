@@ -5,7 +5,7 @@ namespace Pipeline.Testing;
 /// <summary>A <c>moto_server</c>: an S3 service in a child process on a free loopback port. It takes any credentials.</summary>
 public sealed partial class MotoServer : IAsyncDisposable
 {
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan StartDeadline = Deadlines.Test;
 
     private readonly OutsideProgram _program;
 

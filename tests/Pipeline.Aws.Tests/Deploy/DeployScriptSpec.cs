@@ -6,7 +6,7 @@ namespace Pipeline.Aws.Tests.Deploy;
 /// <summary><c>deploy/deploy.sh</c> with the real <c>aws</c> command, against an emulation of AWS.</summary>
 public sealed partial class DeployScriptSpec : IAsyncDisposable
 {
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan StartDeadline = Deadlines.Test;
 
     private readonly ScratchDirectory _directory = new("pipeline-deploy-");
     private OutsideProgram? _cloud;

@@ -4,6 +4,7 @@ using Pipeline.Demo.Data;
 using Pipeline.Demo.Data.Writers;
 using Pipeline.Demo.Driver;
 using Pipeline.Emulation.Kafka;
+using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Data;
 
@@ -83,7 +84,7 @@ public sealed class KafkaWriterSpec
             var (_, high) = _kafka.Watermarks(Topic, 0);
             while (Keys.Count < high)
             {
-                var record = _consumer.Consume(TimeSpan.FromMinutes(1)) ?? throw new TimeoutException($"Nothing at {Keys.Count} of {high}.");
+                var record = _consumer.Consume(Deadlines.Test) ?? throw new TimeoutException($"Nothing at {Keys.Count} of {high}.");
                 Keys.Add(BitConverter.ToInt32(record.Message.Key));
             }
         }

@@ -3,6 +3,7 @@ using Confluent.Kafka;
 using Pipeline.Core;
 using Pipeline.Demo.Driver;
 using Pipeline.Demo.Tests.Data;
+using Pipeline.Testing;
 
 namespace Pipeline.Demo.Tests.Driver;
 
@@ -108,7 +109,7 @@ internal sealed class NaiveReader(NaiveMedallion lake) : IReaderProgress
         consumer.Assign(new TopicPartitionOffset(topic, partition, position));
         while (position < high)
         {
-            var record = consumer.Consume(TimeSpan.FromMinutes(1)) ?? throw new TimeoutException($"{topic}/{partition} gives nothing at {position}.");
+            var record = consumer.Consume(Deadlines.Test) ?? throw new TimeoutException($"{topic}/{partition} gives nothing at {position}.");
             Assert.Equal(position, record.Offset.Value);
             if (!GeneratedData.AddRecord(bronze, record.Message.Value, new DateTimeOffset(record.Message.Timestamp.UtcDateTime))) DeadLetters++;
             position++;

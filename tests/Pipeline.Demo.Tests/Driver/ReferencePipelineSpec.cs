@@ -24,7 +24,7 @@ namespace Pipeline.Demo.Tests.Driver;
 public sealed class ReferencePipelineSpec : IDisposable
 {
     private static readonly ISourceKind[] Kinds = [new KafkaSourceKind(), new PostgresSourceKind(), new SnowflakeSourceKind()];
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ScratchDirectory _directory = new("reference-");
     private readonly List<ConfigProblem> _problems = [];

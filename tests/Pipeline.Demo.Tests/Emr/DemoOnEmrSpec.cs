@@ -15,7 +15,7 @@ namespace Pipeline.Demo.Tests.Emr;
 public sealed class DemoOnEmrSpec : IDisposable
 {
     /// <summary>For whatever is waited for: generous, because a loaded machine is no failure.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ScratchDirectory _root = new("pipeline-demo-");
 

@@ -50,7 +50,7 @@ public sealed class DemoOnS3Spec : IDisposable
 
         await await Task.WhenAny(role.HasChanged, demo.Ended);
         trouble.Relent();
-        var run = await demo.WaitForEndAsync(IsNightly ? TimeSpan.FromMinutes(30) : null);
+        var run = await demo.WaitForEndAsync();
 
         Assert.True(run.ExitCode == ExitCode.Done, $"seed {seed}\n{run.Messages}\n{run.Data}");
         var report = JsonNode.Parse(run.Data)!;
@@ -83,7 +83,7 @@ public sealed class DemoOnS3Spec : IDisposable
             demo.Interrupt();
         }
 
-        var run = await demo.WaitForEndAsync(IsNightly ? TimeSpan.FromMinutes(30) : null);
+        var run = await demo.WaitForEndAsync();
 
         Assert.True(run.ExitCode == (IsNightly ? ExitCode.Done : ExitCode.Interrupted), $"{run.Messages}\n{run.Data}");
         var report = JsonNode.Parse(run.Data)!;

@@ -16,7 +16,7 @@ public sealed class NodeOverDemoSourcesSpec : IDisposable
 {
     private const string Topic = "order_events";
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ScratchDirectory _root = new("pipeline-demo-");
 

@@ -8,7 +8,7 @@ internal sealed class EmrProcess : IAsyncDisposable
 {
     public const string Application = "00emulated00app1";
 
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan StartDeadline = Deadlines.Test;
 
     private readonly OutsideProgram _program;
 

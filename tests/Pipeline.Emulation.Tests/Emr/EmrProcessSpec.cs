@@ -198,7 +198,7 @@ public sealed class EmrProcessSpec : IDisposable
             try
             {
                 using var response = await http.GetAsync(endpoint, TestContext.Current.CancellationToken);
-                await checker.WaitForLineAsync(line => line.StartsWith('{'), TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+                await checker.WaitForLineAsync(line => line.StartsWith('{'), Deadlines.Test, TestContext.Current.CancellationToken);
                 return (endpoint, checker);
             }
             catch (HttpRequestException)

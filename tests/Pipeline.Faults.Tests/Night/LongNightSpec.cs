@@ -54,11 +54,13 @@ public sealed class LongNightSpec
             Assert.False(scene.Ended.IsCompleted, $"The node has ended: {outage}.");
         }
 
-        await Within(scene.Log.AllEndedAsync(deadline.Token), "not everything has an end");
         var morning = Stopwatch.GetTimestamp();
-        var (report, checks) = await scene.BalanceAsync(deadline.Token);
+        await scene.BalanceAsync(deadline.Token);
+        // Whatever was told meanwhile, as a store that was slow, has its end before the node is stopped.
+        await Within(scene.Log.AllEndedAsync(deadline.Token), "not everything has an end");
+        var (report, checks) = await scene.StopAsync(deadline.Token);
         Say($"== morning: after {Stopwatch.GetElapsedTime(morning).TotalSeconds:0.0} s: {met} outages, {scene.Log.Troubles.Count + troubles.Count} troubles, {checks.Count} tables checked");
-        Assert.True(troubles.Count + scene.Log.Troubles.Count + scene.Log.Open.Count == 0, string.Join('\n', [.. troubles, .. scene.Log.Troubles, .. scene.Log.Open]));
+        Assert.True(troubles.Count + scene.Log.Troubles.Count == 0, string.Join('\n', [.. troubles, .. scene.Log.Troubles]));
         Assert.True(report.IsBalanced);
         Assert.All(checks, check => Assert.True(check.IsSound, check.ToString()));
 

@@ -135,16 +135,20 @@ internal sealed class NightScene : IAsyncDisposable
 
     private static string HangUp => $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{Reader}'";
 
-    /// <summary>Ends the flow of data, waits until all of it has arrived, and says what is there against what must be.</summary>
-    public async Task<(DemoReport Report, IReadOnlyList<CheckedTable> Checks)> BalanceAsync(CancellationToken cancellationToken)
+    /// <summary>Ends the flow of data, and waits until all of it has arrived.</summary>
+    public async Task BalanceAsync(CancellationToken cancellationToken)
     {
         await _morning.CancelAsync();
         var expectation = await _feeding;
-        DemoReport report;
-        while (!(report = await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation)).IsBalanced || !await _readings.AreInAsync(_lake, cancellationToken))
+        while (!(await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(expectation)).IsBalanced || !await _readings.AreInAsync(_lake, cancellationToken))
             await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+    }
+
+    /// <summary>Ends the node, and says what is there against what must be.</summary>
+    public async Task<(DemoReport Report, IReadOnlyList<CheckedTable> Checks)> StopAsync(CancellationToken cancellationToken)
+    {
         await _node.StopAsync();
-        return (report, (await VerifyLake.RunAsync(new VerifyLakeRequest(), () => _options, _lake, cancellationToken)).Checks);
+        return (await new DemoReportBuilder(_lake, cancellationToken).BuildAsync(await _feeding), (await VerifyLake.RunAsync(new VerifyLakeRequest(), () => _options, _lake, cancellationToken)).Checks);
     }
 
     public async ValueTask DisposeAsync()

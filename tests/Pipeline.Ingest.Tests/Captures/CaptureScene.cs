@@ -30,7 +30,7 @@ internal sealed class CaptureScene : IAsyncDisposable
     {
         (_directory, _server, _tables, _options) = (directory, server, tables, options);
         _database = NpgsqlDataSource.Create(server.ConnectionString);
-        _deadline.CancelAfter(TimeSpan.FromMinutes(Environment.GetEnvironmentVariable("PIPELINE_NIGHTLY") == "1" ? 60 : 15));
+        _deadline.CancelAfter(Deadlines.Test);
     }
 
     public const string Publication = "pipeline_app";

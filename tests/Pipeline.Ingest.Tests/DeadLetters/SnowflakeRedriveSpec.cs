@@ -23,7 +23,7 @@ public sealed class SnowflakeRedriveSpec : IDisposable
     public async Task Letters_of_one_position_enter_each_once_when_they_can_be_decoded()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         await using var server = await SnowflakeServer.StartAsync(new SnowflakeServerOptions(), deadline.Token);
         server.Database.Execute("CREATE TABLE ORDERS (ID NUMBER(38,0) NOT NULL, DAY DATE, AT NUMBER(18,0) NOT NULL)");
         // A day that the lake cannot hold makes a letter of the third row.
@@ -48,7 +48,7 @@ public sealed class SnowflakeRedriveSpec : IDisposable
     public async Task Rows_that_cannot_be_told_from_each_other_are_not_re_driven()
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         await using var server = await SnowflakeServer.StartAsync(new SnowflakeServerOptions(), deadline.Token);
         server.Database.Execute("CREATE TABLE ORDERS (ID NUMBER(38,0) NOT NULL, DAY DATE, AT NUMBER(18,0) NOT NULL)");
         server.Database.Execute("INSERT INTO ORDERS VALUES (2, '12000-01-01', 5)");

@@ -6,13 +6,14 @@ using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Streams;
 using Pipeline.Ingest.Worker;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests.Streams;
 
 public sealed class IngestGraphEndSpec : TestKit
 {
     private const string Dispatcher = "pipeline.ingest.writer-dispatcher { type = Dispatcher, throughput = 100 }";
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ByteBudget _budget = new(1_000);
 

@@ -8,13 +8,14 @@ using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Streams;
 using Pipeline.Ingest.Worker;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests.Streams;
 
 /// <summary>The whole path from chunks to commits, with a source and a committer of the test's own.</summary>
 public sealed class IngestGraphSpec : TestKit
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
     private static readonly SplitId Split = new("test", "orders/0");
     private const string Identity = "test/7";
 

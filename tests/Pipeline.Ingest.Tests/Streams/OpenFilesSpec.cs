@@ -66,7 +66,7 @@ public sealed class OpenFilesSpec : IDisposable
         {
             // Each waits until all are there.
             if (asked.TryAdd(path, true)) all.Signal();
-            return all.Wait(TimeSpan.FromMinutes(2)) ? null : new TimeoutException("a file was completed alone");
+            return all.Wait(Deadlines.Test) ? null : new TimeoutException("a file was completed alone");
         };
         foreach (var (open, i) in first.Open.Concat(second.Open).Select((open, i) => (open, i)))
             for (var row = 0; row <= i; row++) open.Writer.Write(Row());

@@ -4,12 +4,13 @@ using Akka.TestKit.Xunit;
 using Pipeline.Core;
 using Pipeline.Core.Buffers;
 using Pipeline.Ingest.Streams;
+using Pipeline.Testing;
 
 namespace Pipeline.Ingest.Tests.Streams;
 
 public sealed class ReadChunksSpec : TestKit
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ActorMaterializer _materializer;
     private readonly ByteBudget _budget = new(1_000);

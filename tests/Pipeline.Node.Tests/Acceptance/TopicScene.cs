@@ -13,7 +13,7 @@ namespace Pipeline.Node.Tests.Acceptance;
 /// <summary>Topics that become Gold by configuration alone, beside a PostgreSQL that says by plain SQL what Gold shall be.</summary>
 internal sealed class TopicScene : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ScratchDirectory _directory = new("pipeline-topics-");
     private readonly EmbeddedKafka _kafka;

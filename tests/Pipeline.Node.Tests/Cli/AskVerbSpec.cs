@@ -24,7 +24,7 @@ public sealed class AskVerbSpec : IDisposable
     public async Task Each_event_is_a_document_on_a_line_as_it_comes_and_how_the_stream_ended_is_the_last()
     {
         await using var asking = NodeProcess.StartIn(new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_TOKEN"] = "a" }, "ask", "/v1/events/stream", "--url", _url.ToString(), "-o", "json");
-        var response = (await _listener.GetContextAsync().WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken)).Response;
+        var response = (await _listener.GetContextAsync().WaitAsync(Deadlines.Test, TestContext.Current.CancellationToken)).Response;
         response.ContentType = "text/event-stream";
         response.SendChunked = true;
 

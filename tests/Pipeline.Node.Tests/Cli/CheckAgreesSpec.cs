@@ -14,7 +14,7 @@ namespace Pipeline.Node.Tests.Cli;
 [Collection(HealthySources.Name)]
 public sealed class CheckAgreesSpec(HealthySources sources) : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2.5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ScratchDirectory _directory = new("pipeline-agrees-");
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Npgsql;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Cli;
 
@@ -41,7 +42,7 @@ internal sealed partial class NewcomerScene(string directory, string connectionS
     public async Task<(int ExitCode, IReadOnlyList<string> Told)> RunAsync()
     {
         if (Text.Length > 0) await File.WriteAllTextAsync(ConfigPath, Text, Cancel);
-        var run = await NodeRun.OfAsync(Environment, [.. Command, "--config", OtherConfig ?? ConfigPath]).WaitAsync(TimeSpan.FromMinutes(2), Cancel);
+        var run = await NodeRun.OfAsync(Environment, [.. Command, "--config", OtherConfig ?? ConfigPath]).WaitAsync(Deadlines.Test, Cancel);
         return (run.ExitCode, [.. run.Data.Split('\n').Where(line => line.StartsWith("FAIL  ", StringComparison.Ordinal) || line.StartsWith("      ", StringComparison.Ordinal))
             .Concat(run.Messages.Split('\n')).Where(line => line.Trim().Length > 0 && !Quiet().IsMatch(line))]);
     }

@@ -19,7 +19,7 @@ public sealed partial class OnceVerbSpec : IAsyncDisposable
     private const string MembersTable = """members { table = "public.once_members", watermark = updated_at, key = [id] }""";
 
     /// <summary>Below the age of any file or position that <see cref="ConfigureAsync"/> lets be committed by its age.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2.5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly HealthySources _sources;
     private readonly ScratchDirectory _directory = new("pipeline-once-");

@@ -13,7 +13,7 @@ namespace Pipeline.Node.Tests.Cli;
 [Collection(HealthySources.Name)]
 public sealed class PreviewVerbSpec(HealthySources sources) : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2.5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private const string Bills = """
         bills {

@@ -21,7 +21,7 @@ namespace Pipeline.Node.Tests.Cli;
 [Collection(HealthySources.Name)]
 public sealed partial class SyncVerbSpec : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2.5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly HealthySources _sources;
     private readonly ScratchDirectory _directory = new("pipeline-sync-");

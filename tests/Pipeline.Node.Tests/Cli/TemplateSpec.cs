@@ -11,7 +11,7 @@ namespace Pipeline.Node.Tests.Cli;
 /// <summary>The configuration that others begin theirs with runs as it is, on a database as it says.</summary>
 public sealed class TemplateSpec : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2.5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private static readonly string Template = Path.Combine(Repository.Root, "hocon", "template", "pipeline.conf");
 

@@ -35,8 +35,8 @@ public sealed class TlsWordsSpec(HealthySources sources) : IDisposable
         var address = $"https://{listener.LocalEndpoint}";
         var config = await ConfigureAsync(address);
 
-        var check = await NodeRun.OfAsync("check", "--config", config, "-o", "json").WaitAsync(TimeSpan.FromMinutes(2.5), Cancel);
-        var ask = await NodeRun.OfAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_TOKEN"] = "pt_test" }, "ask", "/v1/status", "--url", address, "--config", config).WaitAsync(TimeSpan.FromMinutes(2.5), Cancel);
+        var check = await NodeRun.OfAsync("check", "--config", config, "-o", "json").WaitAsync(Deadlines.Test, Cancel);
+        var ask = await NodeRun.OfAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_TOKEN"] = "pt_test" }, "ask", "/v1/status", "--url", address, "--config", config).WaitAsync(Deadlines.Test, Cancel);
         listener.Stop();
         Assert.NotNull(await Record.ExceptionAsync(() => serving));
 

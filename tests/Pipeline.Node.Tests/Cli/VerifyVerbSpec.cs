@@ -75,7 +75,7 @@ public sealed class VerifyVerbSpec : IDisposable
             "silver { people { from = bronze/app/people, columns { id { type = long, from = _offset } }, key = [id] } }"))
         {
             using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            deadline.CancelAfter(TimeSpan.FromMinutes(2));
+            deadline.CancelAfter(Deadlines.Test);
             while (await MadeTables.FindAsync(_lake.Lake.Store, deadline.Token) is var made && (!made.ContainsKey(People) || made.ContainsKey(TableId.Silver("former")))) await Task.Delay(20, deadline.Token);
         }
 

@@ -285,7 +285,7 @@ public sealed class BackfillSpec(HealthySources healthy) : IDisposable
         {
             string[] last = [.. (await NodeRun.OfAsync("show", table, "--lake", Lake, "-o", "json")).Rows.Select(row => $"{row!["id"]}{row["note"]}").Order(StringComparer.Ordinal)];
             if (last.SequenceEqual(rows)) return;
-            Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromMinutes(4), $"{table} has {string.Join(' ', last)}");
+            Assert.True(TimeProvider.System.GetElapsedTime(since) < Deadlines.Test, $"{table} has {string.Join(' ', last)}");
             await Task.Delay(100, Cancel);
         }
     }

@@ -117,7 +117,7 @@ public sealed class ControlSpec : IAsyncLifetime
         Assert.Equal(16, await RowsAsync(node, Clicks));
         Assert.False(node.RestartAsked.IsCompleted);
         Assert.Equal(ExitCode.Done, (await SayAsync(node, "restart", node.Address)).ExitCode);
-        await node.RestartAsked.WaitAsync(TimeSpan.FromMinutes(4), Cancel);
+        await node.RestartAsked.WaitAsync(Deadlines.Test, Cancel);
         Assert.All((await node.Control.StateAsync(Cancel)).Orders, order => Assert.Equal(OrderOutcome.Done, order.Outcome));
     }
 
@@ -189,7 +189,7 @@ public sealed class ControlSpec : IAsyncLifetime
         var address = first.Address;
 
         Assert.Equal(ExitCode.Done, (await SayAsync(second, "cluster", "leave", address)).ExitCode);
-        await first.LeaveAsked.WaitAsync(TimeSpan.FromMinutes(4), Cancel);
+        await first.LeaveAsked.WaitAsync(Deadlines.Test, Cancel);
         await first.DisposeAsync();
 
         await second.WaitForTableAsync(Clicks, line => line.Report.State == WorkState.Paused && line.Nodes.ContainsKey(second.Address) && line.Nodes.Count == 1);

@@ -109,7 +109,7 @@ public sealed class RunsAndLogsSpec : IDisposable
 
         Assert.Equal("debug", (string)(await RunAsync(node, "log-level", "Pipeline.Node", "configured", "--reason", "a test")).Rows[0]!["was"]!);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        deadline.CancelAfter(TimeSpan.FromMinutes(4));
+        deadline.CancelAfter(Deadlines.Test);
         while ((await RunAsync(node, "log-level")).Rows.Count != 1) await Task.Delay(TimeSpan.FromMilliseconds(100), deadline.Token);
         // Where no warning is told any more, that is.
         Assert.Equal(ExitCode.Done, (await RunAsync(node, "log-level", "error", "--reason", "a test")).ExitCode);

@@ -21,7 +21,7 @@ public sealed class EssentialActorsSpec : IDisposable
 
         node.System.ActorSelection(path).Tell(PoisonPill.Instance);
 
-        Assert.Equal(path, await node.EssentialGone.WaitAsync(TimeSpan.FromMinutes(3), TestContext.Current.CancellationToken));
+        Assert.Equal(path, await node.EssentialGone.WaitAsync(Deadlines.Test, TestContext.Current.CancellationToken));
     }
 
     [Fact]

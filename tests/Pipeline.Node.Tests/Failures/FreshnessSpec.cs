@@ -63,7 +63,7 @@ public sealed class FreshnessSpec(HealthySources sources) : IDisposable
     private async Task UntilReflectedAsync(TableId[] tables, TimeSpan moment)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(4));
+        deadline.CancelAfter(Deadlines.Test);
         using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         while (!tables.All(table => ReflectsUntil(table) > moment))
         {

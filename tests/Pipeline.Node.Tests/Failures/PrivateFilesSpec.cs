@@ -24,7 +24,7 @@ public sealed class PrivateFilesSpec : IDisposable
 
         // The coordinator opens it when it is its turn: filled, it was made private before.
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         while (new FileInfo(journal) is not { Exists: true, Length: > 0 }) await Task.Delay(20, deadline.Token);
         // Files that SQLite keeps beside it come and go: one that has gone has no mode.
         const UnixFileMode gone = (UnixFileMode)(-1);

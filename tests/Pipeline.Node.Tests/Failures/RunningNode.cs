@@ -20,7 +20,7 @@ namespace Pipeline.Node.Tests.Failures;
 /// <summary>A whole node in this process, with a lake and a configuration of its own.</summary>
 internal sealed class RunningNode : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly LogLines _log = new();
     private readonly NodeLoggerFactory _logs;

@@ -127,7 +127,7 @@ public sealed class ControlApiSpec : IDisposable
     private static async Task WaitForAsync(WebNode node, string path, Func<JsonNode, bool> isSo)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        deadline.CancelAfter(TimeSpan.FromMinutes(3));
+        deadline.CancelAfter(Deadlines.Test);
         using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         JsonNode last;
         do last = await ReadAsync(node, path);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Http;
 
@@ -7,7 +8,7 @@ internal sealed record HeardEvent(string Id, string Kind, JsonNode Data);
 /// <summary>Listens to a node's events, as a browser does.</summary>
 internal sealed class EventListener : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly HttpResponseMessage _response;
     private readonly StreamReader _lines;

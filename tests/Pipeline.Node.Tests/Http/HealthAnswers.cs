@@ -1,12 +1,13 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Http;
 
 /// <summary>Asks a node how it is, as whoever watches over it does.</summary>
 internal sealed class HealthAnswers(Uri address) : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly HttpClient _http = new() { BaseAddress = address };
 

@@ -103,7 +103,7 @@ public sealed class LimitsSpec : IDisposable
             });
 
             // Idle ones are closed after two minutes.
-            var first = await await Task.WhenAny(closed).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+            var first = await await Task.WhenAny(closed).WaitAsync(Deadlines.Test, TestContext.Current.CancellationToken);
 
             Assert.Equal(0, first);
         }

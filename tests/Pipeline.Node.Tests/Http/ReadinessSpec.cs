@@ -108,7 +108,7 @@ public sealed class ReadinessSpec
         witness.Tell("get stuck");
         var stuck = await health.LiveAsync(TestContext.Current.CancellationToken);
         release.Set();
-        await witness.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        await witness.Ask<ActorIdentity>(new Identify(null), Deadlines.Test, TestContext.Current.CancellationToken);
         var patient = new NodeHealth(system, registry, witness, OutageWatch.Silent(TimeProvider.System), new StandingTables(TimeProvider.System), Options, TimeSpan.FromMinutes(2));
 
         Assert.Contains("have not answered", Assert.Single(Assert.Single(stuck.Checks).Reasons).Fault.Cause, StringComparison.Ordinal);

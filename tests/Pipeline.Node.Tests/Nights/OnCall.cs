@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Tests.Cli;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Nights;
 
@@ -10,7 +11,7 @@ namespace Pipeline.Node.Tests.Nights;
 internal sealed partial class OnCall(string config, string lake)
 {
     /// <summary>A loaded machine is no failure.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Patience = Deadlines.Test;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

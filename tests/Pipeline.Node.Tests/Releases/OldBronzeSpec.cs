@@ -21,7 +21,7 @@ public sealed class OldBronzeSpec
 {
     private const string Marker = "the end of the log";
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
     private static readonly TableId Metrics = TableId.Bronze("events", "system_metrics");
 
     private static readonly SplitId OlderNodesSplit = new("events", "system_metrics/99");

@@ -7,6 +7,7 @@ using Pipeline.Node.Composition;
 using Pipeline.Node.Tests.Cli;
 using Pipeline.Operations.Options;
 using Pipeline.Releases;
+using Pipeline.Testing;
 
 namespace Pipeline.Node.Tests.Releases;
 
@@ -59,7 +60,7 @@ public sealed partial class YesterdaySpec
     {
         var release = Release.Of(name);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        deadline.CancelAfter(TimeSpan.FromMinutes(5));
+        deadline.CancelAfter(Deadlines.Test);
         await using var state = await release.UnpackAsync(Cancel);
         await using var sources = await SourceSystems.StartAsync(state.SourcesDirectory, release.Rows, Cancel);
         await sources.ContinueAsync(state.OpenLake(), Cancel);

@@ -53,7 +53,7 @@ public sealed class JoiningSpec : IDisposable
         await using var first = await StartAsync("a", "sales", lake: "lake");
         await using var stranger = await StartAsync("b", name, lake, seed: first);
 
-        var refusal = await stranger.Refused.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        var refusal = await stranger.Refused.WaitAsync(Deadlines.Test, TestContext.Current.CancellationToken);
 
         Assert.Contains(said, refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refusal.Message);

@@ -18,7 +18,7 @@ public sealed class NamedNodesSpec : IDisposable
     private const int Partitions = 6;
     private const int RecordsOfARound = 300;
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly ScratchDirectory _directory = new("pipeline-named-");
     private readonly NodeAuthority _authority = new("named");

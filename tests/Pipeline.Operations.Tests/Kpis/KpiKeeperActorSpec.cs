@@ -69,7 +69,7 @@ public sealed class KpiKeeperActorSpec : IDisposable
         }));
 
         keeper.Tell(KpiKeeperActor.Keep.Instance);
-        await keeper.Ask<ActorIdentity>(new Identify(messageId: null), TimeSpan.FromMinutes(1), Cancel);
+        await keeper.Ask<ActorIdentity>(new Identify(messageId: null), Deadlines.Test, Cancel);
         isAway = false;
         await KeepAsync(keeper);
 

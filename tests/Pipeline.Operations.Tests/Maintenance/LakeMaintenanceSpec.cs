@@ -138,7 +138,7 @@ public sealed class LakeMaintenanceSpec
             return Task.FromResult(new MaintainLakeResult(new LakeMaintenance(DateTimeOffset.UnixEpoch, null, 0, 0, 0), new CompactTablesResult([], []), null));
         }, TimeSpan.FromMilliseconds(5)));
 
-        await whole.Task.WaitAsync(TimeSpan.FromMinutes(2), Cancel);
+        await whole.Task.WaitAsync(Deadlines.Test, Cancel);
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public sealed class LakeMaintenanceSpec
             if (Interlocked.Increment(ref rounds) > 1) over.TrySetResult();
             return await MaintainAsync(lake);
         }, TimeSpan.FromMilliseconds(5)));
-        await over.Task.WaitAsync(TimeSpan.FromMinutes(2), Cancel);
+        await over.Task.WaitAsync(Deadlines.Test, Cancel);
 
         Assert.True(measured.Sum(Instruments.MaintainedFiles, "put-together") > 2);
         Assert.Equal(1, measured.Sum(Instruments.MaintainedFiles, "deleted"));

@@ -102,17 +102,17 @@ internal sealed class SinkScene : IAsyncDisposable
     /// <summary>Whatever was begun has been told to the actors, and they have done with it.</summary>
     private async Task SettleAsync()
     {
-        await _metrics.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromMinutes(1));
+        await _metrics.Ask<ActorIdentity>(new Identify(null), Deadlines.Test);
         var sink = await _actors!.ActorSelection($"/user/metrics/{Sink.Name}").ResolveOne(TimeSpan.FromMinutes(1));
         while (true)
         {
             var attempts = Sink.Attempts;
             var isEnded = Sink.Holding is not null || attempts == _measured.Sum(Instruments.TelemetrySent) + _measured.Sum(Instruments.TelemetryFailures);
-            await sink.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromMinutes(1));
+            await sink.Ask<ActorIdentity>(new Identify(null), Deadlines.Test);
             if (isEnded && Sink.Attempts == attempts) break;
         }
 
-        await _keeper.Ask<ActorIdentity>(new Identify(null), TimeSpan.FromMinutes(1));
+        await _keeper.Ask<ActorIdentity>(new Identify(null), Deadlines.Test);
     }
 
     private sealed class LogKeeper : ReceiveActor

@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -18,7 +19,7 @@ namespace Pipeline.Transform.Tests.Coordination;
 /// <summary>A node of its own: one-member cluster, journal in the lake's directory.</summary>
 internal sealed class CoordinatorNode : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly IHost _host;
     private readonly ActorSystem _system;

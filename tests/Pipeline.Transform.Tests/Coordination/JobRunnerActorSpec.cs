@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.TestKit.Xunit;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Dialects;
@@ -10,7 +11,7 @@ namespace Pipeline.Transform.Tests.Coordination;
 
 public sealed class JobRunnerActorSpec : TestKit
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private static readonly TimeLimit NoLimit = new(TimeSpan.FromDays(1), TimeProvider.System);
 

@@ -1,6 +1,7 @@
 using Akka.Event;
 using Akka.TestKit.Xunit;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Dialects;
 using Pipeline.Transform.Jobs;
@@ -10,7 +11,7 @@ namespace Pipeline.Transform.Tests.Coordination;
 /// <summary>What a job that fails leaves in its node's log.</summary>
 public sealed class JobRunnerLogSpec : TestKit
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private readonly TestLake _lake = new(TestGraph.Of("users { from = bronze/app/users, columns { user_id { type = long } }, key = [user_id] }", ""));
 

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.TestKit.Xunit;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 using Pipeline.Transform.Coordination.Runners;
 using Pipeline.Transform.Jobs;
@@ -9,7 +10,7 @@ namespace Pipeline.Transform.Tests.Coordination;
 
 public sealed class JobRunnersActorSpec : TestKit
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
 
     private static readonly TableId Users = TableId.Silver("users");
 

@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Coordination;
 
 namespace Pipeline.Transform.Tests.Coordination;
 
 public sealed class MedallionCoordinatorSpec : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Deadline = Deadlines.Test;
     private static readonly TableId Silver = TableId.Silver("users");
     private static readonly TableId Countries = TableId.Gold("countries");
     private static readonly IReadOnlyList<Field> Users = TestLake.BronzeColumns("user_id long", "country string");

@@ -6,6 +6,7 @@ using Pipeline.Aws.Emr;
 using Pipeline.Core;
 using Pipeline.Delta;
 using Pipeline.Emulation.Emr;
+using Pipeline.Testing;
 using Pipeline.Transform.Engines.Emr;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Remote;
@@ -32,7 +33,7 @@ internal sealed class EmrSimulation
 
     private static readonly TableId[] Tables = [TableId.Parse("silver/users"), TableId.Parse("gold/totals")];
 
-    private static readonly TimeSpan RealTimeMax = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan RealTimeMax = Deadlines.Test;
 
     private readonly int _seed;
     private readonly Stopwatch _watch = Stopwatch.StartNew();

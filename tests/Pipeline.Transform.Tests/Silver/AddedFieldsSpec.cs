@@ -1,6 +1,7 @@
 using System.Globalization;
 using Apache.Arrow;
 using Pipeline.Core;
+using Pipeline.Testing;
 using Pipeline.Transform.Graph;
 using Pipeline.Transform.Jobs;
 using Pipeline.Transform.Jobs.Rebuild;
@@ -210,7 +211,7 @@ public sealed class AddedFieldsSpec : IDisposable
         string[] said;
         await using (var node = await CoordinatorNode.StartAsync(_lake, _lake.Jobs))
         {
-            using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+            using var deadline = new CancellationTokenSource(Deadlines.Test);
             while (!(await node.SaidAsync()).Any(line => line.StartsWith($"Table {Table} is made anew and up to date", StringComparison.Ordinal))) await Task.Delay(50, deadline.Token);
             await AppendAsync("""{"id":2,"cityName":"Graz"}""");
             await node.UntilAsync(tables => tables.Single(table => table.Table.Name == "events").Rows == 2);

@@ -264,7 +264,7 @@ public sealed class MedallionJobSpec : IDisposable
         var document = Document(Steps("""{ "do": "define", "name": "r", "keep": true, "sql": "SELECT 'hold me' AS id" }"""));
         await using var host = new DoubleHost(sql => sql.Contains("hold me", StringComparison.Ordinal));
         await using (MedallionJob.Start(MedallionJob.Environment(host), "--document", document, "--sha256", Sha256(document), "--execution", "e1", "--answer", document + ".answer"))
-            await host.Held.WaitAsync(TimeSpan.FromMinutes(2), Cancel);
+            await host.Held.WaitAsync(Deadlines.Test, Cancel);
 
         Assert.Equal([document], Directory.EnumerateFiles(_directory));
     }

@@ -42,7 +42,7 @@ public sealed class FreshnessActorSpec
 
     private async Task PassUntilAsync(ActorSystem system, IActorRef freshness, string line)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        using var deadline = new CancellationTokenSource(Deadlines.Test);
         while (!_said.Any(said => said.Contains(line, StringComparison.Ordinal)))
         {
             Assert.False(deadline.IsCancellationRequested, $"It never said '{line}', but: {string.Join("; ", _said)}");
