@@ -10,7 +10,7 @@ namespace Pipeline.Testing;
 /// </remarks>
 public sealed class ScratchDirectory(string prefix) : IDisposable
 {
-    private static readonly TimeSpan Patience = Deadlines.Test;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15);
 
 #pragma warning disable RS0030 // Here is where tests make and delete directories.
     /// <summary>Absolute.</summary>
