@@ -35,7 +35,7 @@ public sealed class LongNightSpec
         deadline.CancelAfter(TimeSpan.FromHours(2));
         var evening = Stopwatch.GetTimestamp();
         await using var scene = await NightScene.StartAsync(pace, deadline.Token);
-        Say($"== evening: all is well after {Stopwatch.GetElapsedTime(evening).TotalSeconds:0.0} s");
+        Say($"== evening: all is well after {Stopwatch.GetElapsedTime(evening).TotalSeconds:0.0} s, {scene.Requests} requests of the bucket");
         var (troubles, met) = (new List<string>(), 0);
         foreach (var outage in choose(scene.Outages()))
         {
@@ -59,7 +59,7 @@ public sealed class LongNightSpec
         // Whatever was told meanwhile, as a store that was slow, has its end before the node is stopped.
         await Within(scene.Log.AllEndedAsync(deadline.Token), "not everything has an end");
         var (report, checks) = await scene.StopAsync(deadline.Token);
-        Say($"== morning: after {Stopwatch.GetElapsedTime(morning).TotalSeconds:0.0} s: {met} outages, {scene.Log.Troubles.Count + troubles.Count} troubles, {checks.Count} tables checked");
+        Say($"== morning: after {Stopwatch.GetElapsedTime(morning).TotalSeconds:0.0} s: {met} outages, {scene.Log.Troubles.Count + troubles.Count} troubles, {checks.Count} tables checked, {scene.Requests} requests of the bucket");
         Assert.True(troubles.Count + scene.Log.Troubles.Count == 0, string.Join('\n', [.. troubles, .. scene.Log.Troubles]));
         Assert.True(report.IsBalanced);
         Assert.All(checks, check => Assert.True(check.IsSound, check.ToString()));

@@ -64,6 +64,9 @@ internal sealed class NightScene : IAsyncDisposable
     /// <summary>Done when the node has ended, which it must not before morning.</summary>
     public Task Ended => _node.Terminated;
 
+    /// <summary>What the bucket was asked so far, by the node.</summary>
+    public int Requests => _bucket.Requests.Count;
+
     private string DiskRoot => _disk?.Path ?? _root;
 
     private string JournalFile => Path.Combine(DiskRoot, "journal.db");

@@ -35,6 +35,9 @@ internal sealed class CaptureScene : IAsyncDisposable
 
     public const string Publication = "pipeline_app";
 
+    /// <summary>Something for the server's log.</summary>
+    private const string Message = "select pg_logical_emit_message(true, 'test', 'on')";
+
     /// <summary>More settings of tables, for nodes that start from now on.</summary>
     public Dictionary<string, string> Settings { get; } = new(StringComparer.Ordinal);
 
@@ -245,10 +248,24 @@ internal sealed class CaptureScene : IAsyncDisposable
     public async Task UntilCapturedAsync(IReadOnlyCollection<string>? tables = null)
     {
         // Where the lake stands says something only when the server's numbers are greater than those that were lost.
-        while (await EndAsync() < _mayLackUntil) await ExecuteAsync("select pg_logical_emit_message(true, 'test', 'on'), pg_switch_wal()");
-        var end = await EndAsync();
+        while (await EndAsync() < _mayLackUntil) await ExecuteAsync($"{Message}, pg_switch_wal()");
         await using var source = Open();
-        var waited = (tables ?? _tables).ToHashSet(StringComparer.Ordinal);
+        string[] all = [.. tables ?? _tables];
+        while (true)
+        {
+            // A table that has begun anew, and is not read beside the others yet, may have to once more: each has come behind where it began.
+            var epochs = await EpochsAsync(all);
+            await ExecuteAsync(Message);
+            await UntilCapturedAsync(source, all, await EndAsync());
+            if (epochs.SequenceEqual(await EpochsAsync(all))) break;
+        }
+
+        if (tables is null) _mayLackUntil = null;
+    }
+
+    private async Task UntilCapturedAsync(ISource source, IEnumerable<string> tables, long end)
+    {
+        var waited = tables.ToHashSet(StringComparer.Ordinal);
         var missing = "";
         try
         {
@@ -265,13 +282,18 @@ internal sealed class CaptureScene : IAsyncDisposable
                 // Each look is one at all tables.
                 await Task.Delay(_options.SplitsInterval, Cancel);
             }
-
-            if (tables is null) _mayLackUntil = null;
         }
         catch (OperationCanceledException)
         {
             Assert.Fail($"{string.Join(", ", waited)} did not come so far. {missing}. {(_running is null ? "" : string.Join("; ", (await Node.StatusAsync()).Tables.Select(table => table.ToString())))}");
         }
+    }
+
+    private async Task<IReadOnlyList<int>> EpochsAsync(IReadOnlyCollection<string> tables)
+    {
+        var epochs = new List<int>(tables.Count);
+        foreach (var table in tables) epochs.Add((await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel))?.Current.Histories.Newest?.Epoch ?? 0);
+        return epochs;
     }
 
     public async Task<int> EpochOfAsync(string table) => (await _oracle.Lake.TryOpenAsync(TableId.Bronze("app", table), Cancel))!.Current.Histories.Newest!.Epoch;
