@@ -67,7 +67,7 @@ public sealed class ClockFaultSpec
         clock.Move(TimeSpan.FromMinutes(minutes));
         using var deadline = KafkaScene.Deadline();
         await using var scene = new KafkaScene();
-        var ports = KafkaToBronzeFaultSpec.FreePorts(2);
+        var ports = LoopbackPort.Free(2);
         await using var right = scene.StartNode(workers: 4, port: ports[0], seedPorts: [ports[0]]);
         await right.SaysAsync("1 in the cluster", deadline.Token);
         await using var wrong = scene.StartNode(workers: 4, port: ports[1], seedPorts: [ports[0]], environment: clock.Environment);

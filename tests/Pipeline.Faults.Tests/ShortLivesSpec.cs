@@ -13,7 +13,7 @@ public sealed class ShortLivesSpec
     /// reaches on any machine, and ends a life as soon as it has got forward.
     /// </summary>
     private static readonly (TimeSpan FileAgeMax, int Lives, TimeSpan Lasts) Form =
-        IsNightly ? (TimeSpan.FromSeconds(2), 10, TimeSpan.FromSeconds(1.5)) : (TimeSpan.FromSeconds(30), 3, TimeSpan.FromSeconds(8));
+        IsNightly ? (TimeSpan.FromSeconds(2), 10, TimeSpan.FromSeconds(1.5)) : (TimeSpan.FromSeconds(30), 3, TimeSpan.FromSeconds(25));
 
     [Fact]
     public async Task Lives_that_are_killed_soon_after_their_first_file_get_forward_with_each_or_every_other()

@@ -34,7 +34,7 @@ public sealed class KafkaFaultSpec : KafkaSpec
     {
         var time = new FakeTimeProvider();
         await using var fixture = new KafkaFixture(partitions: 1);
-        await using var source = fixture.Open(KafkaFixture.Options(fixture.Kafka.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(5) }, time);
+        await using var source = fixture.Open(KafkaFixture.Options(fixture.Kafka.Bootstrap) with { RequestTimeout = TimeSpan.FromSeconds(10) }, time);
         await using var chunks = source.ReadAsync(await ReadRecords.BeginningAsync(source, Deadline), Deadline).GetAsyncEnumerator(Deadline);
         var next = chunks.MoveNextAsync().AsTask();
         await fixture.AppendAsync(1, Deadline);

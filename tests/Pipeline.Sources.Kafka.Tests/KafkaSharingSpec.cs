@@ -33,7 +33,8 @@ public sealed class KafkaSharingSpec : KafkaSpec
         Assert.Equal(1, source.OpenClients);
         // Its own, one for each way to a broker, and those of the client that asks about topics.
         Assert.InRange(ThreadsOfClients() - before, 1, 12);
-        var (fetches, since) = (topics.Gateway.Fetches, TimeProvider.System.GetTimestamp());
+        var since = TimeProvider.System.GetTimestamp();
+        var fetches = topics.Gateway.Fetches;
         while (topics.Gateway.Fetches < fetches + 3) await Task.Delay(20, Deadline);
         Assert.True(TimeProvider.System.GetElapsedTime(since) >= TimeSpan.FromSeconds(1.9), "Of three fetches the last two were each held for a second.");
 
@@ -166,7 +167,7 @@ public sealed class KafkaSharingSpec : KafkaSpec
     {
         var time = new FakeTimeProvider();
         await using var topics = new Topics(tables: 2, partitions: 1, TimeSpan.FromMilliseconds(20));
-        await using var source = topics.Open(time);
+        await using var source = topics.Open(time, TimeSpan.FromSeconds(10));
         await using var first = await Taker.StartAsync(source, "t0", Deadline);
         await using var second = await Taker.StartAsync(source, "t1", Deadline);
 
@@ -237,12 +238,13 @@ public sealed class KafkaSharingSpec : KafkaSpec
 
         public KafkaGateway Gateway { get; }
 
-        public KafkaSource Open(TimeProvider? time = null) => new(new KafkaSourceDefinition(KafkaFixture.Options(Gateway.Bootstrap) with
+        /// <param name="requestTimeout">Null: a minute, which no machine that is busy takes.</param>
+        public KafkaSource Open(TimeProvider? time = null, TimeSpan? requestTimeout = null) => new(new KafkaSourceDefinition(KafkaFixture.Options(Gateway.Bootstrap) with
         {
             ReadAheadBytesMax = 8 << 20,
             ChunkBytesMax = 256 << 10,
             FetchWaitMax = _fetchWaitMax,
-            RequestTimeout = TimeSpan.FromSeconds(5),
+            RequestTimeout = requestTimeout ?? TimeSpan.FromMinutes(1),
             Tables = [.. Enumerable.Range(0, _tables).Select(table => new KafkaTableOptions { Name = $"t{table}", Topic = $"t{table}" })],
         }), new SourceServices(time ?? TimeProvider.System, NullLoggerFactory.Instance, new LocalSecretStore(), new TestOwner()));
 

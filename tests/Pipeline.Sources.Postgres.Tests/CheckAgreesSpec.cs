@@ -203,9 +203,10 @@ public sealed class CheckAgreesSpec(PostgresServer server) : PostgresSpec
     public async Task Who_reads_the_slot_is_told_with_the_SQL_after_which_it_is_free()
     {
         await using var database = await CreateAsync(Items);
-        var options = database.CaptureOptions("items") with { ConnectTimeout = TimeSpan.FromSeconds(2) };
-        await using (var first = TestDatabase.Open(options)) await first.ListSplitsAsync("items", Cancel);
+        // For as long a reading waits for its slot; whoever only connects has longer.
+        var options = database.CaptureOptions("items") with { ConnectTimeout = TimeSpan.FromSeconds(8) };
         var patient = options with { ConnectTimeout = TimeSpan.FromMinutes(1) };
+        await using (var first = TestDatabase.Open(patient)) await first.ListSplitsAsync("items", Cancel);
         var parameters = new Dictionary<string, string>(StringComparer.Ordinal) { ["application_name"] = "somebody", ["replication"] = "database" };
         using var somebody = await WireConnection.OpenAsync(patient, server.Scratch.Password, parameters, new KnownCertificates(), Cancel);
         new ReplicationStream(somebody, TimeProvider.System).Start(options.Capture.Slot, options.Capture.Publication, 0, isBinary: false);

@@ -16,7 +16,7 @@ public sealed class StandbySpec : PostgresSpec
     {
         using var directory = new ScratchDirectory("pipeline-postgres-");
         await using var pair = await StartAsync(directory, []);
-        var options = OptionsOf(pair.Standby) with { RequestTimeout = TimeSpan.FromSeconds(2) };
+        var options = OptionsOf(pair.Standby) with { RequestTimeout = TimeSpan.FromMinutes(2) };
 
         // Nothing can be made here; the statement that is told runs on the primary.
         var unpublished = Assert.Single(await CheckAsync(options), finding => !finding.Ok);
@@ -34,7 +34,7 @@ public sealed class StandbySpec : PostgresSpec
         Assert.Contains(findings, finding => finding.Thing == "app: failover slot" && finding.Detail.Contains("no other server keeps the slot", StringComparison.Ordinal));
 
         // Until the primary says it, whoever waits is told what for.
-        await using (var source = TestDatabase.Open(options))
+        await using (var source = TestDatabase.Open(options with { RequestTimeout = TimeSpan.FromSeconds(2) }))
         {
             PipelineException waits;
             do waits = await Assert.ThrowsAsync<PipelineException>(async () => await source.ListSplitsAsync("items", Cancel));
@@ -43,8 +43,7 @@ public sealed class StandbySpec : PostgresSpec
             Assert.Contains("On the primary: SELECT pg_log_standby_snapshot();", waits.NextStep, StringComparison.Ordinal);
         }
 
-        var patient = options with { RequestTimeout = TimeSpan.FromMinutes(2) };
-        var starting = CaptureReading.StartAsync(patient, from: null, Cancel).AsTask();
+        var starting = CaptureReading.StartAsync(options, from: null, Cancel).AsTask();
         while (!starting.IsCompleted)
         {
             await ExecuteAsync(pair.Primary, "select pg_log_standby_snapshot()");
@@ -57,7 +56,7 @@ public sealed class StandbySpec : PostgresSpec
 
         Assert.Equal(["c 1|a"], reading.Changes.Select(change => change.ToString()));
         Assert.False(await ScalarAsync<bool>(pair.Standby, "select failover from pg_replication_slots where slot_name = 'pipeline_app'"));
-        Assert.All(await CheckAsync(patient), finding => Assert.True(finding.Ok, finding.ToString()));
+        Assert.All(await CheckAsync(options), finding => Assert.True(finding.Ok, finding.ToString()));
     }
 
     [Fact]

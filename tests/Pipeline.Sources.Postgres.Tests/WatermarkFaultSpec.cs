@@ -73,7 +73,8 @@ public sealed class WatermarkFaultSpec(PostgresServer server) : PostgresSpec
     public async Task When_the_clock_has_caught_up_reading_goes_on_by_the_position()
     {
         await using var database = await CreateAsync("insert into items (number) values (1)");
-        var reached = WatermarkColumn.PositionOf(new DateTimeOffset(await database.ScalarAsync<DateTime>("select clock_timestamp() + interval '2 seconds'", Cancel)));
+        // Far enough ahead that a busy machine looks before it is caught up with.
+        var reached = WatermarkColumn.PositionOf(new DateTimeOffset(await database.ScalarAsync<DateTime>("select clock_timestamp() + interval '12 seconds'", Cancel)));
         var logs = new LogLines();
         await using var reading = await SourceReading.StartAsync(Options(database), reached, Cancel, logs: logs);
         await reading.TakeRowsAsync(1);

@@ -72,12 +72,16 @@ public sealed partial class CountedAnswersSpec
     public async Task An_account_that_is_busy_for_ever_is_given_up_and_the_statement_cancelled()
     {
         using var deadline = Reading.StartDeadline();
-        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { StatementTimeout = TimeSpan.FromMilliseconds(100), RequestTimeout = TimeSpan.FromSeconds(1) });
-        await using var source = table.Open();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        var time = new HeldClock(TimeProvider.System.GetUtcNow());
+        await using var source = table.Open(table.Options, time);
         using var hold = table.Server.HoldStatements();
         table.Server.Faults.Inject(SnowflakeOperation.Status, SnowflakeFault.TooManyRequests, times: 10_000);
 
-        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await source.DescribeAsync("orders", deadline.Token));
+        var describing = source.DescribeAsync("orders", deadline.Token).AsTask();
+        await table.Server.WaitForAsync(request => request.Operation == SnowflakeOperation.Status, deadline.Token);
+        time.Advance(table.Options.StatementTimeout + 2 * table.Options.RequestTimeout);
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => describing);
 
         Assert.Equal(FaultKind.Unreachable, failure.Kind);
         await table.Server.WaitForAsync(request => request is { Operation: SnowflakeOperation.Cancel, Status: 200 }, deadline.Token);

@@ -147,11 +147,15 @@ public sealed class SnowflakeFaultSpec
     public async Task A_statement_that_is_said_to_run_for_ever_is_given_up_and_cancelled()
     {
         using var deadline = Reading.StartDeadline();
-        await using var table = await EmulatedTable.StartAsync(deadline.Token, change: options => options with { StatementTimeout = TimeSpan.FromMilliseconds(100), RequestTimeout = TimeSpan.FromSeconds(2) });
-        await using var source = table.Open();
+        await using var table = await EmulatedTable.StartAsync(deadline.Token);
+        var time = new HeldClock(TimeProvider.System.GetUtcNow());
+        await using var source = table.Open(table.Options, time);
         using var hold = table.Server.HoldStatements();
 
-        var failure = await Assert.ThrowsAsync<PipelineException>(async () => await source.DescribeAsync("orders", deadline.Token));
+        var describing = source.DescribeAsync("orders", deadline.Token).AsTask();
+        await table.Server.WaitForAsync(request => request is { Operation: SnowflakeOperation.Status, Status: 202 }, deadline.Token);
+        time.Advance(table.Options.StatementTimeout + 2 * table.Options.RequestTimeout);
+        var failure = await Assert.ThrowsAsync<PipelineException>(() => describing);
 
         Assert.Equal(FaultKind.Unreachable, failure.Kind);
         Assert.Contains("beyond its time limit", failure.Message, StringComparison.Ordinal);

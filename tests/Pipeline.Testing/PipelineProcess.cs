@@ -33,6 +33,8 @@ public sealed class PipelineProcess : IAsyncDisposable
         }
     }
 
+    public bool HasEnded => _process.HasExited;
+
     /// <summary>The most memory that it has had resident so far, in bytes, as the kernel counts it.</summary>
     public long PeakBytes => MemoryLine("VmHWM");
 

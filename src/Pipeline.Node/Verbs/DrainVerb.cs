@@ -37,15 +37,16 @@ internal sealed class DrainVerb : ChangeVerb
         if (code != ExitCode.Done) return code;
         var target = parsed.GetRequiredValue(_target);
         var wait = parsed.GetValue(_wait) ?? WaitByDefault;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(wait);
+        var time = invocation.Context.Time;
+        using var over = new CancellationTokenSource(wait, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, over.Token);
         var (isNamed, said) = (_node.IsNamed(parsed), (PipelineException?)null);
         IReadOnlyList<string>? open = null;
         var areLeft = false;
         var isAnyThere = isNamed || NodeClient.OfThisMachine(invocation).Any();
         try
         {
-            using var pulse = new PeriodicTimer(LookEvery);
+            using var pulse = new PeriodicTimer(LookEvery, time);
             for (var isFirst = true; isAnyThere && (isFirst || open is not { Count: 0 }) && (isFirst || await pulse.WaitForNextTickAsync(limit.Token)); isFirst = false)
             {
                 var (now, cannot) = await LookAsync(invocation, parsed, mayBeAway: !(isFirst && isNamed), limit.Token);

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Node.Cli;
 using Pipeline.Node.Http.Api;
 using Pipeline.Node.Http.Api.Documents;
@@ -37,9 +38,15 @@ public sealed class UnnamedNodeSpec : IDisposable
     public async Task What_a_node_says_that_stays_busy_is_told_and_not_that_none_is_there(int status)
     {
         var config = await ConfigureAsync();
-        await using var node = await StandInNode.ServeAsync(config, Problem(status));
+        // Its clock stands still while the node is asked: a second is over when it has answered once and is asked again.
+        var (time, problem) = (new FakeTimeProvider(TimeProvider.System.GetUtcNow()), Problem(status));
+        await using var node = await StandInNode.ServeAsync(config, http =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(500));
+            return problem(http);
+        });
 
-        var run = await NodeRun.OfAsync("drain", Node, "--reason", "a test", "--wait", "1s", "--config", config, "-o", "json");
+        var run = await NodeRun.OfAsync(time, new Dictionary<string, string>(StringComparer.Ordinal), "drain", Node, "--reason", "a test", "--wait", "1s", "--config", config, "-o", "json");
 
         Assert.Equal(ExitCode.Failed, run.ExitCode);
         Assert.Equal([Node], run.Document["open"]!.AsArray().Select(open => (string)open!));

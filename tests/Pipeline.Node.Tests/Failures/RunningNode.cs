@@ -22,6 +22,13 @@ internal sealed class RunningNode : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = Deadlines.Test;
 
+    /// <summary>What Akka says of heartbeats and of places of shards that come late, and the coordinator of its journal.</summary>
+    private static readonly string[] WordsOfLoad =
+    [
+        "heartbeat", "waiting-for-state-timeout", "updating-state-timeout", "to register to coordinator", "No coordinator found to register", "Graceful shutdown of shard region timed out",
+        "has not been read within", ": it has been read for ",
+    ];
+
     private readonly LogLines _log = new();
     private readonly NodeLoggerFactory _logs;
     private NodeHost? _host;
@@ -40,9 +47,11 @@ internal sealed class RunningNode : IAsyncDisposable
 
     public Lake Lake { get; }
 
-    /// <summary>Warnings and errors so far, a line each; but for what the cluster says of late heartbeats, which tells of the machine's load only.</summary>
-    public string[] Log => [.. _log.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
-        .Where(line => !line.Contains("heartbeat", StringComparison.OrdinalIgnoreCase))];
+    /// <summary>Warnings and errors so far, a line each; but for what tells of the machine's load only.</summary>
+    public string[] Log => [.. _log.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !IsOfLoad(line))];
+
+    /// <summary>Whether a line is said on a machine that has no time for a node, and on no other.</summary>
+    public static bool IsOfLoad(string line) => WordsOfLoad.Any(words => line.Contains(words, StringComparison.OrdinalIgnoreCase));
 
     public ActorSystem System => _host!.System;
 

@@ -30,6 +30,9 @@ internal sealed class HealthAnswers(Uri address) : IDisposable
         return last;
     }
 
+    /// <summary>Asks until its actors have answered in time, which those of a busy machine may not.</summary>
+    public Task<HealthAnswer> WaitUntilLiveAsync() => WaitForAsync("/healthz/live", answer => answer.Status == HttpStatusCode.OK);
+
     public Task<HealthAnswer> WaitUntilReadyAsync() => WaitForAsync("/healthz/ready", answer => answer.Status == HttpStatusCode.OK);
 
     /// <summary>Until it is not, for reasons of this check and of no other.</summary>

@@ -31,7 +31,7 @@ public sealed class HealthSpec(HealthySources sources) : IDisposable
         var away = await answers.WaitUntilUnreadyAsync("sources");
         Assert.All(away.Reasons, reason => Assert.StartsWith("Source app", (string?)reason["thing"], StringComparison.Ordinal));
         Assert.All(away.Reasons, reason => Assert.NotEmpty((string)reason["next_step"]!));
-        Assert.Equal(HttpStatusCode.OK, (await answers.AskAsync("/healthz/live")).Status);
+        await answers.WaitUntilLiveAsync();
 
         proxy.Restore();
         await ExecuteAsync("insert into lamps values (2)");
@@ -128,7 +128,7 @@ public sealed class HealthSpec(HealthySources sources) : IDisposable
         Assert.Equal(HttpStatusCode.ServiceUnavailable, outside.Status);
         Assert.Contains("cluster", outside.Failing);
         Assert.True(outside.Says("has not joined its cluster"), outside.Body);
-        Assert.Equal(HttpStatusCode.OK, (await answers.AskAsync("/healthz/live")).Status);
+        await answers.WaitUntilLiveAsync();
 
         await using var first = await StartNodeAsync("first", seed, port: seed);
         await answers.WaitUntilReadyAsync();
@@ -146,15 +146,22 @@ public sealed class HealthSpec(HealthySources sources) : IDisposable
             return await http.SendAsync(request, TestContext.Current.CancellationToken);
         }
 
+        // One that has no time to answer on a busy machine says so, and is asked again.
+        async Task<HttpStatusCode> LiveAsync(HttpMethod method, string? host = null)
+        {
+            while (true)
+                if ((await SendAsync(method, "/healthz/live", host)).StatusCode is var status and not HttpStatusCode.ServiceUnavailable) return status;
+        }
+
         Assert.True(IPAddress.IsLoopback(IPAddress.Parse(node.HttpAddress.Host)));
         Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Get, "/")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Get, "/healthz")).StatusCode);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await SendAsync(HttpMethod.Post, "/healthz/live")).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await SendAsync(HttpMethod.Head, "/healthz/live")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, await LiveAsync(HttpMethod.Head));
         foreach (var own in (string[])["localhost", "LOCALHOST:80", "127.0.0.1", $"[::1]:{node.HttpAddress.Port}"])
-            Assert.Equal(HttpStatusCode.OK, (await SendAsync(HttpMethod.Get, "/healthz/live", own)).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, await LiveAsync(HttpMethod.Get, own));
         foreach (var strange in (string[])["pipeline.example.com", "127.0.0.1.example.com", $"localhost.example.com:{node.HttpAddress.Port}", "10.0.0.1"])
-            Assert.Equal(HttpStatusCode.MisdirectedRequest, (await SendAsync(HttpMethod.Get, "/healthz/live", strange)).StatusCode);
+            Assert.Equal(HttpStatusCode.MisdirectedRequest, await LiveAsync(HttpMethod.Get, strange));
     }
 
     [Theory]

@@ -75,8 +75,8 @@ public sealed class JoiningSpec : IDisposable
     [Fact]
     public async Task A_node_that_was_reached_a_moment_ago_gets_its_own_port_again()
     {
-        var first = await StartAsync("a", "sales", lake: "lake");
-        var port = Cluster.Get(first.System).SelfAddress.Port!.Value;
+        var port = LoopbackPort.Free();
+        var first = await StartAsync("a", "sales", lake: "lake", port: port);
         using (var reached = new TcpClient())
         {
             await reached.ConnectAsync(IPAddress.Loopback, port, TestContext.Current.CancellationToken);

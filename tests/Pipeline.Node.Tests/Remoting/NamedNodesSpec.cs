@@ -43,7 +43,7 @@ public sealed class NamedNodesSpec : IDisposable
         await BashAsync($"cd '{Repository.Root}' && dotnet publish src/Pipeline.Node -c Release -o '{app}' --nologo -v q -m:2");
         // Each has an address of its own, which only the names lead to.
         await File.WriteAllTextAsync(Path.Combine(_directory, "hosts"), "127.0.0.1 localhost\n" + string.Concat(Enumerable.Range(1, 3).Select(i => $"127.0.1.{i} {NameOf(i)}\n")), Cancel);
-        int[] ports = [.. Enumerable.Range(1, 3).Select(_ => LoopbackPort.Free())];
+        var ports = LoopbackPort.Free(3);
 
         await using var first = Start(app, await ConfigureAsync(1, ports, kafka));
         await using var second = Start(app, await ConfigureAsync(2, ports, kafka));
