@@ -68,6 +68,9 @@ public sealed record SplitHistory([property: JsonIgnore(Condition = JsonIgnoreCo
     /// <summary>The <c>appId</c> that carries <see cref="SplitMarks.Last"/>.</summary>
     public static string LastIdOf(SplitId split, int epoch) => $"pipeline.last/{AppIdOf(split, epoch)}";
 
+    /// <summary>The <c>appId</c> that carries where a split of several tables began in an epoch: what lies before, the table has not read there.</summary>
+    public static string BeginIdOf(SplitId split, int epoch) => $"pipeline.begin/{AppIdOf(split, epoch)}";
+
     /// <summary>The <c>appId</c> that carries where the part of a split ended that was read again in an epoch, behind which it went on where the epoch before had left it.</summary>
     public static string PartEndIdOf(SplitId split, int epoch) => $"pipeline.part-end/{AppIdOf(split, epoch)}";
 

@@ -132,6 +132,53 @@ public sealed class BeginningsSpec : IDisposable
 
         var snapshot = (await OpenAsync()).Delta.Current;
         Assert.Equal((new SplitHistory(1, "a"), 50L), (snapshot.Histories.Find(Slot), snapshot.Position(Slot)));
+        // Nobody asks it of the only table of a split.
+        Assert.Null(snapshot.Position(SplitHistory.BeginIdOf(Slot, 1)));
+    }
+
+    [Fact]
+    public async Task A_table_is_left_behind_by_one_that_has_read_and_not_by_one_that_has_begun()
+    {
+        string[] names = ["users", "orders"];
+        var (behind, other) = (await OpenAsync(), await OpenAsync("orders"));
+        Split Slot(long beginning, long? anew = null, string ofOrders = "a") => new(BeginningsSpec.Slot, names, beginning)
+        {
+            Identity = "a", Identities = new Dictionary<string, string>(StringComparer.Ordinal) { ["users"] = "a", ["orders"] = ofOrders }, BeginningAnew = anew,
+        };
+        foreach (var table in (BronzeTable[])[behind, other]) await RecordAsync(table, Slot(7));
+
+        // The slot was lost: it begins at 50 now. A table of another history begins there, and reads on.
+        await RecordAsync(other, Slot(50, anew: 55, ofOrders: "b"));
+        Assert.False(Is(Slot(50)));
+        await CommitAsync(other, "app/slot#1", 55, 90);
+        Assert.False(Is(Slot(50)));
+
+        // What was moved up to where it has read, it was by that reading.
+        Assert.True(Is(Slot(56)));
+        Assert.False(Is(Slot(91)));
+        // In whichever of its epochs.
+        await RecordAsync(other, Slot(95, anew: 95, ofOrders: "c"));
+        Assert.True(Is(Slot(90)));
+        Assert.False(Is(Slot(95)));
+
+        bool Is(Split slot) => LeftBehind.Is(behind.Delta.Current, slot, [other.Delta.Current]);
+    }
+
+    [Fact]
+    public async Task A_table_whose_beginning_no_release_has_recorded_may_have_read_what_is_before_it()
+    {
+        var (behind, other) = (await OpenAsync(), await OpenAsync("orders"));
+        await CommitAsync(behind, "app/slot", null, 5);
+        await CommitAsync(other, "app/slot", null, 60);
+
+        Assert.True(LeftBehind.Is(behind.Delta.Current, new Split(Slot, ["users", "orders"], Beginning: 50), [other.Delta.Current]));
+        Assert.False(LeftBehind.Is(behind.Delta.Current, new Split(Slot, ["users"], Beginning: 50), [other.Delta.Current]));
+    }
+
+    private static async Task CommitAsync(BronzeTable table, string appId, long? from, long to)
+    {
+        Assert.IsType<CommitResult.Committed>(await table.Delta.CommitAsync(new Transaction("WRITE", Isolation.BlindAppend) { Moves = [new TxnMove(appId, from, to)] }, Cancel));
+        await table.Delta.RefreshAsync(Cancel);
     }
 
     [Fact]

@@ -95,6 +95,7 @@ internal static class Beginnings
             moves.Add(new TxnMove(split.Id, epoch, from: null, at));
             // What goes with a place goes with no other; time goes on.
             marks.AddRange(SplitHistory.MarksOf(split.Id, epoch, at == reached ? snapshot.Marks(split.Id) : split.BeginningMarks with { OrderTime = reached is null ? split.BeginningMarks.OrderTime : snapshot.Marks(split.Id).OrderTime }));
+            if (split.Tables.Count > 1 && at != reached) marks.Add((SplitHistory.BeginIdOf(split.Id, epoch), at));
             named.Add((split.Id, at));
         }
 

@@ -37,7 +37,8 @@ internal sealed class FedTables(IngestWorkerSetup setup, int worker)
 
         // Only where there are snapshots can a table begin anew.
         if (listed.Any(split => split.IsSnapshot))
-            left.UnionWith(names.Where(name => name != own && tables.ContainsKey(name) && shared.Exists(split => LeftBehind.Is(tables[name].Delta.Current, split, CurrentOf(tables.Values)))));
+            left.UnionWith(names.Where(name => name != own && tables.TryGetValue(name, out var table)
+                && shared.Exists(split => LeftBehind.Is(table.Delta.Current, split, CurrentOf(tables.Values)) || LeftBehind.IsToBeginFirst(table, split, CurrentOf(tables.Values)))));
         return left.Count == 0 ? (tables, mine, unfit)
             : (tables.RemoveRange(left), [.. mine.Select(split => split with { Tables = [.. split.Tables.Where(name => !left.Contains(name))] }).Where(split => split.Tables.Count > 0)], unfit);
     }

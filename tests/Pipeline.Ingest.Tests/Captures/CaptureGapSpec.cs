@@ -1,3 +1,5 @@
+using Pipeline.Core;
+
 namespace Pipeline.Ingest.Tests.Captures;
 
 /// <summary>A slot that stands far behind a table's snapshots: what is true no more of the log between does not come back.</summary>
@@ -48,6 +50,28 @@ public sealed class CaptureGapSpec
         foreach (var table in tables[..^1]) Assert.Equal((table, 1), (table, await scene.EpochOfAsync(table)));
         // Each change since the slot was made.
         foreach (var table in tables) Assert.Equal((table, 1), (table, (await scene.ChangesOfAsync(table, "c", "id")).Count(id => id == "2")));
+    }
+
+    /// <summary>A table that begins anew by itself has read nothing: it does not tell that the others were only left out.</summary>
+    [Theory]
+    [InlineData("drop table remade; create table remade (id bigint primary key, val text)")]
+    [InlineData("alter publication pipeline_app drop table remade")]
+    public async Task A_slot_that_was_lost_is_a_gap_whatever_table_of_it_begins_anew(string change)
+    {
+        string[] tables = ["kept", "plain", "remade"];
+        await using var scene = await CaptureScene.StartAsync(string.Concat(tables.Select(table => $"create table {table} (id bigint primary key, val text); insert into {table} values (1, 'a');")), tables);
+        await scene.StartNodeAsync();
+        await scene.UntilCapturedAsync();
+        await scene.KillNodeAsync();
+        await scene.UntilAsync(async () => !await scene.ScalarAsync<bool>("select active from pg_replication_slots"));
+        await scene.ExecuteAsync("insert into kept values (2, 'comes'); delete from kept where id = 2");
+        await scene.ExecuteAsync("select pg_drop_replication_slot('pipeline_app')");
+        await scene.ExecuteAsync(change);
+
+        await scene.StartNodeAsync();
+
+        await scene.Node.UntilAsync(status => status.Tables.Any(table => table is { State: IngestState.Halted, LastFault.Kind: FaultKind.Gap }));
+        foreach (var table in tables[..^1]) Assert.Equal((table, 0), (table, await scene.EpochOfAsync(table)));
     }
 
     private static Task<CaptureScene> StartAsync(string[] tables) => CaptureScene.StartAsync($"""
