@@ -6,7 +6,7 @@ namespace Pipeline.Testing;
 /// <remarks>
 /// What is tested may still write when a test ends (a checkpoint beside the commits, a process that is being ended), and a
 /// deletion that meets a writer fails. So the directory first gets a name that no writer knows, and what was under way then
-/// is over in a moment: the deletion is repeated until it holds, for a minute at most.
+/// is over in a moment: the deletion is repeated until it holds, for minutes at most.
 /// </remarks>
 public sealed class ScratchDirectory(string prefix) : IDisposable
 {
