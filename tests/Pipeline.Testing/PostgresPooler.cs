@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -19,14 +18,11 @@ public sealed class PostgresPooler : IAsyncDisposable
     private const int SslRequest = 80_877_103;
     private const int GssRequest = 80_877_104;
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly ConcurrentBag<Socket> _open = [];
-    private readonly CancellationTokenSource _stop = new();
+    private readonly AcceptingPort _port;
     private readonly int _serverPort;
     private readonly X509Certificate2 _certificate;
     private readonly IReadOnlyCollection<string> _refused;
     private readonly IReadOnlyCollection<string> _ignored;
-    private readonly Task _accepting;
 
     /// <param name="serverPort">On 127.0.0.1, with TLS.</param>
     /// <param name="user">PEM of a certificate and its key.</param>
@@ -38,60 +34,36 @@ public sealed class PostgresPooler : IAsyncDisposable
         _certificate = X509Certificate2.CreateFromPem(user.Certificate, user.Key);
         _refused = refused;
         _ignored = ignored;
-        _listener.Start();
-        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
-        _accepting = AcceptAsync();
+        _port = new AcceptingPort(ServeAsync);
     }
 
-    public int Port { get; }
+    public int Port => _port.Port;
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        foreach (var socket in _open) socket.Close(timeout: 0);
-        await _accepting;
+        await _port.DisposeAsync();
         _certificate.Dispose();
-        _stop.Dispose();
     }
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(Socket client, CancellationToken stopping)
     {
-        try
-        {
-            while (true)
-            {
-                var client = await _listener.AcceptSocketAsync(_stop.Token);
-                client.NoDelay = true;
-                _open.Add(client);
-                _ = ServeAsync(client);
-            }
-        }
-        catch (Exception e) when (IsTheEnd(e))
-        {
-            // Closed.
-        }
-    }
-
-    private async Task ServeAsync(Socket client)
-    {
+        client.NoDelay = true;
         await using var fromClient = new NetworkStream(client, ownsSocket: true);
         try
         {
-            var start = await ReadStartAsync(fromClient);
+            var start = await ReadStartAsync(fromClient, stopping);
             if (start.FirstOrDefault(parameter => _refused.Contains(parameter.Name)) is { Name: { } unknown })
             {
-                await fromClient.WriteAsync(Refusal($"unsupported startup parameter: {unknown}"), _stop.Token);
+                await fromClient.WriteAsync(Refusal($"unsupported startup parameter: {unknown}"), stopping);
                 return;
             }
 
-            var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            _open.Add(server);
-            await server.ConnectAsync(IPAddress.Loopback, _serverPort, _stop.Token);
+            using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await server.ConnectAsync(IPAddress.Loopback, _serverPort, stopping);
             await using var fromServer = new SslStream(new NetworkStream(server, ownsSocket: true));
-            await EncryptAsync(fromServer, server);
-            await fromServer.WriteAsync(StartOf(start.Where(parameter => !_ignored.Contains(parameter.Name))), _stop.Token);
-            await Task.WhenAny(fromClient.CopyToAsync(fromServer, _stop.Token), fromServer.CopyToAsync(fromClient, _stop.Token));
+            await EncryptAsync(fromServer, server, stopping);
+            await fromServer.WriteAsync(StartOf(start.Where(parameter => !_ignored.Contains(parameter.Name))), stopping);
+            await Task.WhenAny(fromClient.CopyToAsync(fromServer, stopping), fromServer.CopyToAsync(fromClient, stopping));
         }
         catch (Exception e) when (IsTheEnd(e))
         {
@@ -99,29 +71,29 @@ public sealed class PostgresPooler : IAsyncDisposable
         }
     }
 
-    private async Task EncryptAsync(SslStream stream, Socket server)
+    private async Task EncryptAsync(SslStream stream, Socket server, CancellationToken stopping)
     {
         var request = new byte[2 * sizeof(int)];
         BinaryPrimitives.WriteInt32BigEndian(request, request.Length);
         BinaryPrimitives.WriteInt32BigEndian(request.AsSpan(sizeof(int)), SslRequest);
-        await server.SendAsync(request, _stop.Token);
-        await server.ReceiveAsync(new byte[1], _stop.Token);
-        await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost", ClientCertificates = [_certificate], RemoteCertificateValidationCallback = (_, _, _, _) => true }, _stop.Token);
+        await server.SendAsync(request, stopping);
+        await server.ReceiveAsync(new byte[1], stopping);
+        await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost", ClientCertificates = [_certificate], RemoteCertificateValidationCallback = (_, _, _, _) => true }, stopping);
     }
 
     /// <summary>The parameters of a client, which is told that nothing is encrypted.</summary>
-    private async Task<List<(string Name, string Value)>> ReadStartAsync(NetworkStream client)
+    private async Task<List<(string Name, string Value)>> ReadStartAsync(NetworkStream client, CancellationToken stopping)
     {
         var head = new byte[2 * sizeof(int)];
         while (true)
         {
-            await client.ReadExactlyAsync(head, _stop.Token);
+            await client.ReadExactlyAsync(head, stopping);
             if (BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(sizeof(int))) is not (SslRequest or GssRequest)) break;
-            await client.WriteAsync("N"u8.ToArray(), _stop.Token);
+            await client.WriteAsync("N"u8.ToArray(), stopping);
         }
 
         var content = new byte[BinaryPrimitives.ReadInt32BigEndian(head) - head.Length];
-        await client.ReadExactlyAsync(content, _stop.Token);
+        await client.ReadExactlyAsync(content, stopping);
         var parts = Encoding.UTF8.GetString(content).Split('\0');
         return [.. Enumerable.Range(0, parts.Length / 2).Select(i => (Name: parts[2 * i], Value: parts[2 * i + 1])).Where(parameter => parameter.Name.Length > 0)];
     }

@@ -7,11 +7,9 @@ namespace Pipeline.Testing;
 /// <summary>Stands between the source and the server, and can cut all connections, as a failing network does.</summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
-    private readonly TcpListener _listener;
+    private readonly AcceptingPort _port;
     private readonly ConcurrentDictionary<Socket, byte> _open = [];
-    private readonly CancellationTokenSource _stop = new();
     private readonly int _targetPort;
-    private readonly Task _accepting;
     private volatile bool _isRefusing;
 
     /// <param name="targetPort">On 127.0.0.1.</param>
@@ -19,13 +17,10 @@ public sealed class TcpProxy : IAsyncDisposable
     public TcpProxy(int targetPort, IPAddress? address = null)
     {
         _targetPort = targetPort;
-        _listener = new TcpListener(address ?? IPAddress.Loopback, 0);
-        _listener.Start();
-        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
-        _accepting = AcceptAsync();
+        _port = new AcceptingPort(ServeAsync, address);
     }
 
-    public int Port { get; }
+    public int Port => _port.Port;
 
     /// <summary>Cuts every connection; new ones are refused until <see cref="Restore"/>.</summary>
     public void Cut()
@@ -38,57 +33,40 @@ public sealed class TcpProxy : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        _listener.Stop();
         Cut();
-        await _accepting;
-        _stop.Dispose();
+        await _port.DisposeAsync();
     }
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(Socket client, CancellationToken stopping)
     {
+        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        _open[client] = _open[server] = 0;
         try
         {
-            while (true)
-            {
-                var client = await _listener.AcceptSocketAsync(_stop.Token);
-                if (_isRefusing)
-                {
-                    client.Close(timeout: 0);
-                    continue;
-                }
-
-                var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                try
-                {
-                    await server.ConnectAsync(IPAddress.Loopback, _targetPort, _stop.Token);
-                }
-                catch (SocketException)
-                {
-                    // The server is away: whoever asked for it hears so.
-                    client.Close(timeout: 0);
-                    server.Close();
-                    continue;
-                }
-
-                _open[client] = _open[server] = 0;
-                _ = PumpAsync(client, server);
-                _ = PumpAsync(server, client);
-            }
+            // Who is cut off while it comes is not let through.
+            if (_isRefusing) return;
+            await server.ConnectAsync(IPAddress.Loopback, _targetPort, stopping);
+            await Task.WhenAll(PumpAsync(client, server, stopping), PumpAsync(server, client, stopping));
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // Closed.
+            // The server is away: whoever asked for it hears so.
+        }
+        finally
+        {
+            _open.TryRemove(client, out _);
+            _open.TryRemove(server, out _);
+            client.Close(timeout: 0);
         }
     }
 
-    private async Task PumpAsync(Socket from, Socket to)
+    private async Task PumpAsync(Socket from, Socket to, CancellationToken stopping)
     {
         var buffer = new byte[16 << 10];
         try
         {
             int read;
-            while ((read = await from.ReceiveAsync(buffer, _stop.Token)) > 0) await to.SendAsync(buffer.AsMemory(0, read), _stop.Token);
+            while ((read = await from.ReceiveAsync(buffer, stopping)) > 0) await to.SendAsync(buffer.AsMemory(0, read), stopping);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
@@ -97,7 +75,5 @@ public sealed class TcpProxy : IAsyncDisposable
 
         from.Close();
         to.Close();
-        _open.TryRemove(from, out _);
-        _open.TryRemove(to, out _);
     }
 }

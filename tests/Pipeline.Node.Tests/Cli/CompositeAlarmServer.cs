@@ -40,7 +40,7 @@ internal sealed class CompositeAlarmServer : IAsyncDisposable
             {
                 context = await _listener.GetContextAsync();
             }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+            catch (Exception) when (!_listener.IsListening)
             {
                 return;
             }

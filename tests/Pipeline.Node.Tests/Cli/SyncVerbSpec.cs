@@ -208,18 +208,14 @@ public sealed partial class SyncVerbSpec : IDisposable
         var address = NetworkInterface.GetAllNetworkInterfaces().Where(one => one.OperationalStatus == OperationalStatus.Up)
             .SelectMany(one => one.GetIPProperties().UnicastAddresses).Select(one => one.Address).FirstOrDefault(one => one.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(one));
         Assert.SkipWhen(address is null, "This machine has no address but its own.");
-        using var listener = new TcpListener(address, 0);
-        listener.Start();
-        var answering = AnswerWithoutTlsAsync(listener);
+        await using var other = new AcceptingPort(AnswerWithoutTlsAsync, address);
         await using var server = await ScratchPostgres.StartAsync(new ScratchPostgresOptions(Path.Combine(_directory, "plain")) { Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["listen_addresses"] = "*" } }, Cancel);
         await PlainAsync(server, address);
         var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_PASSWORD"] = server.Password };
 
-        var refused = await SyncAsync(environment, $"postgres://{server.User}@{listener.LocalEndpoint}/{server.Database}", "public.plain");
+        var refused = await SyncAsync(environment, $"postgres://{server.User}@{other.EndPoint}/{server.Database}", "public.plain");
         var said = await SyncAsync(environment, $"postgres://{server.User}@{address}:{server.Port}/{server.Database}?tls=disable", "public.plain");
         var here = await SyncAsync(environment, $"postgres://{server.User}@127.0.0.1:{server.Port}/{server.Database}", "public.plain");
-        listener.Stop();
-        Assert.NotNull(await Record.ExceptionAsync(() => answering));
 
         Assert.True((refused.ExitCode, said.ExitCode, here.ExitCode) == (ExitCode.NotAuthorised, ExitCode.Done, ExitCode.Done), $"{refused}\n{said}\n{here}");
         Assert.Contains("offers no TLS", refused.Messages, StringComparison.Ordinal);
@@ -262,18 +258,14 @@ public sealed partial class SyncVerbSpec : IDisposable
     }
 
     /// <summary>Answers the question for encryption as a server does that has none.</summary>
-    private static async Task AnswerWithoutTlsAsync(TcpListener listener)
+    private static async Task AnswerWithoutTlsAsync(Socket client, CancellationToken stopping) => _ = await Record.ExceptionAsync(async () =>
     {
-        while (true)
-        {
-            using var client = await listener.AcceptTcpClientAsync(Cancel);
-            var stream = client.GetStream();
-            await stream.ReadExactlyAsync(new byte[8], Cancel);
-            await stream.WriteAsync("N"u8.ToArray(), Cancel);
-            // Until the client has gone, which does not go on without.
-            _ = await Record.ExceptionAsync(async () => _ = await stream.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false, Cancel));
-        }
-    }
+        await using var stream = new NetworkStream(client, ownsSocket: true);
+        await stream.ReadExactlyAsync(new byte[8], stopping);
+        await stream.WriteAsync("N"u8.ToArray(), stopping);
+        // Until the client has gone, which does not go on without.
+        _ = await stream.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false, stopping);
+    });
 
     /// <summary>The numbers of the last line of progress, when each line comes out.</summary>
     private static string LastSum(NodeRun run)

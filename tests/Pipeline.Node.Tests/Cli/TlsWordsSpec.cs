@@ -28,17 +28,13 @@ public sealed class TlsWordsSpec(HealthySources sources) : IDisposable
     {
         Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", "test");
         Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", "test");
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
         using var certificate = Certificate(flaw);
-        var serving = ServeAsync(listener, flaw == "plain text" ? null : certificate);
-        var address = $"https://{listener.LocalEndpoint}";
+        await using var server = new AcceptingPort((client, stopping) => AnswerAsync(client, flaw == "plain text" ? null : certificate, stopping));
+        var address = $"https://{server.EndPoint}";
         var config = await ConfigureAsync(address);
 
         var check = await NodeRun.OfAsync("check", "--config", config, "-o", "json").WaitAsync(Deadlines.Test, Cancel);
         var ask = await NodeRun.OfAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PIPELINE_TOKEN"] = "pt_test" }, "ask", "/v1/status", "--url", address, "--config", config).WaitAsync(Deadlines.Test, Cancel);
-        listener.Stop();
-        Assert.NotNull(await Record.ExceptionAsync(() => serving));
 
         var told = check.Rows.Where(row => !(bool)row!["ok"]!).Select(row => (Thing: (string)row!["thing"]!, Cause: (string)row["told"]!["cause"]!, NextStep: (string?)row["told"]!["next_step"])).ToList();
         foreach (var thing in (string[])["lake s3://bucket/lake", "Source by_account", "Source by_token", "Source registered", "Secret secret:aws:shop"])
@@ -71,30 +67,18 @@ public sealed class TlsWordsSpec(HealthySources sources) : IDisposable
     }
 
     /// <param name="certificate">Null: it answers in plain text.</param>
-    private static async Task ServeAsync(TcpListener listener, X509Certificate2? certificate)
+    private static async Task AnswerAsync(Socket client, X509Certificate2? certificate, CancellationToken stopping) => _ = await Record.ExceptionAsync(async () =>
     {
-        while (true)
+        await using var stream = new NetworkStream(client, ownsSocket: true);
+        if (certificate is null)
         {
-            var client = await listener.AcceptTcpClientAsync(Cancel);
-            _ = AnswerAsync(client, certificate);
+            _ = await stream.ReadAtLeastAsync(new byte[1024], 1, throwOnEndOfStream: false, stopping);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), stopping);
+            return;
         }
-    }
 
-    private static async Task<Exception?> AnswerAsync(TcpClient client, X509Certificate2? certificate) => await Record.ExceptionAsync(async () =>
-    {
-        using (client)
-        {
-            await using var stream = client.GetStream();
-            if (certificate is null)
-            {
-                _ = await stream.ReadAtLeastAsync(new byte[1024], 1, throwOnEndOfStream: false, Cancel);
-                await stream.WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), Cancel);
-                return;
-            }
-
-            await using var secure = new SslStream(stream);
-            await secure.AuthenticateAsServerAsync(certificate);
-            _ = await secure.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false, Cancel);
-        }
+        await using var secure = new SslStream(stream);
+        await secure.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, stopping);
+        _ = await secure.ReadAtLeastAsync(new byte[1], 1, throwOnEndOfStream: false, stopping);
     });
 }

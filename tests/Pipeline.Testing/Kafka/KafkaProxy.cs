@@ -25,7 +25,6 @@ public sealed class KafkaProxy : IAsyncDisposable
     {
         (Username, Password) = (username, password);
         _listeners = [.. bootstrap.Split(',').Select(address => new KafkaProxyListener(this, IPEndPoint.Parse(address)))];
-        foreach (var listener in _listeners) listener.Start();
     }
 
     /// <summary>Host and port in front of every broker.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.ExceptionServices;
 using Pipeline.Core;
 
 namespace Pipeline.Testing.Kafka;
@@ -9,77 +10,44 @@ namespace Pipeline.Testing.Kafka;
 internal sealed class KafkaProxyListener : IAsyncDisposable
 {
     private readonly KafkaProxy _proxy;
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _stopping = new();
-    private readonly ConcurrentDictionary<TcpClient, Task> _open = [];
-    private readonly ConcurrentQueue<Exception> _defects = [];
-    private Task _accepting = Task.CompletedTask;
+    private readonly AcceptingPort _port;
+    private readonly ConcurrentDictionary<Socket, byte> _open = [];
 
     public KafkaProxyListener(KafkaProxy proxy, IPEndPoint broker)
     {
         (_proxy, Broker) = (proxy, broker);
-        _listener.Start();
-        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+        _port = new AcceptingPort(ServeAsync);
     }
 
     public IPEndPoint Broker { get; }
 
-    public int Port { get; }
-
-    public void Start() => _accepting = AcceptAsync();
+    public int Port => _port.Port;
 
     public void CloseConnections()
     {
         foreach (var client in _open.Keys) client.Close();
     }
 
-    /// <exception cref="AggregateException">An answer could not be read: not the client's fault, but the proxy's.</exception>
-    public async ValueTask DisposeAsync()
-    {
-        await _stopping.CancelAsync();
-        _listener.Stop();
-        CloseConnections();
-        await _accepting;
-        await Task.WhenAll(_open.Values);
-        _stopping.Dispose();
-        if (!_defects.IsEmpty) throw new AggregateException(_defects);
-    }
+    /// <summary>Fails where an answer could not be read: not the client's fault, but the proxy's.</summary>
+    public ValueTask DisposeAsync() => _port.DisposeAsync();
 
-    private async Task AcceptAsync()
+    private async Task ServeAsync(Socket client, CancellationToken stopping)
     {
-        try
+        _open[client] = 0;
+        var ended = await Background.FailureAsync(async cancellationToken =>
         {
-            while (true)
-            {
-                var client = await _listener.AcceptTcpClientAsync(_stopping.Token);
-                if (_proxy.IsAway)
-                {
-                    client.Close();
-                    continue;
-                }
-
-                _open[client] = Task.CompletedTask;
-                _open[client] = ServeAsync(client);
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // Closed.
-        }
-    }
-
-    private async Task ServeAsync(TcpClient client)
-    {
-        var ended = await Background.FailureAsync(async stopping =>
-        {
+            // Who is hung up on while it comes is not let through.
+            if (_proxy.IsAway) return;
             using var broker = new TcpClient();
-            await broker.ConnectAsync(Broker, stopping);
-            await using var connection = new KafkaProxyConnection(_proxy, client.GetStream(), broker.GetStream());
+            await broker.ConnectAsync(Broker, cancellationToken);
+            await using var toClient = new NetworkStream(client, ownsSocket: true);
+            await using var connection = new KafkaProxyConnection(_proxy, toClient, broker.GetStream());
             client.NoDelay = broker.NoDelay = true;
-            await connection.RunAsync(stopping);
-        }, _stopping.Token);
+            await connection.RunAsync(cancellationToken);
+        }, stopping);
         client.Close();
+        _open.TryRemove(client, out _);
         // A side that has left is none of our business.
-        if (ended is not (null or IOException or SocketException or ObjectDisposedException or OperationCanceledException)) _defects.Enqueue(ended);
+        if (ended is not (null or IOException or SocketException or ObjectDisposedException or OperationCanceledException)) ExceptionDispatchInfo.Throw(ended);
     }
 }
