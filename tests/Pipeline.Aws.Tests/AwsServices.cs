@@ -22,11 +22,12 @@ public sealed class AwsServices : MotoFixture
         return check;
     }
 
-    /// <summary>Settings for a server of a test: failures are not waited after.</summary>
-    public static AwsSettings Settings(Uri? endpoint = null) => new()
+    /// <summary>Settings for a server of a test: failures are not waited after. A server that is there may be busy.</summary>
+    public static AwsSettings Settings(Uri? endpoint = null)
     {
-        Region = "eu-central-1", Endpoint = endpoint, Retry = new RetryPolicy { BackoffMin = TimeSpan.Zero, BackoffMax = TimeSpan.Zero, AttemptsMax = 4 },
-    };
+        var settings = new AwsSettings { Region = "eu-central-1", Endpoint = endpoint, Retry = new RetryPolicy { BackoffMin = TimeSpan.Zero, BackoffMax = TimeSpan.Zero, AttemptsMax = 4 } };
+        return endpoint is null ? settings : settings with { RequestTimeout = Deadlines.Test };
+    }
 
     /// <summary>A new cluster, by a request of the test's own.</summary>
     public async Task<string> ClusterAsync(CancellationToken cancellationToken)

@@ -19,7 +19,7 @@ internal sealed class IngestNode : IAsyncDisposable
     public static readonly IngestOptions Fast = new()
     {
         FileAgeMax = TimeSpan.FromMilliseconds(100), PositionAgeMax = TimeSpan.FromMilliseconds(300), CommitInterval = TimeSpan.FromMilliseconds(20),
-        SplitsInterval = TimeSpan.FromMilliseconds(200), AnswerTimeout = TimeSpan.FromSeconds(2), DrainTimeout = TimeSpan.FromSeconds(25),
+        SplitsInterval = TimeSpan.FromMilliseconds(200), AnswerTimeout = TimeSpan.FromSeconds(2), DrainTimeout = TimeSpan.FromMinutes(10),
         Retry = new RetryPolicy { BackoffMin = TimeSpan.FromMilliseconds(20), BackoffMax = TimeSpan.FromMilliseconds(500), AttemptsMax = 4 },
     };
 
@@ -46,7 +46,7 @@ internal sealed class IngestNode : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Services.AddAkka("pipeline", akka => akka
             .AddHocon(ConfigurationFactory.ParseString(settings), HoconAddMode.Prepend)
-            .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
+            .AddHocon("akka.coordinated-shutdown.run-by-actor-system-terminate = off, akka.coordinated-shutdown.phases.before-cluster-shutdown.timeout = 11m, akka.loglevel = WARNING, akka.stdout-loglevel = OFF", HoconAddMode.Prepend)
             .WithRemoting("127.0.0.1", 0)
             .WithClustering(new ClusterOptions { Roles = [IngestRegistration.Role] })
             .WithIngest(options ?? Fast, lake, sources, OutageWatch.Silent(TimeProvider.System), TimeProvider.System));

@@ -27,6 +27,9 @@ public abstract record ProxyFault
     /// <summary>Lets the upstream act and answers by itself.</summary>
     public sealed record AnswerAfterActing(int Status, string Code) : ProxyFault;
 
+    /// <summary>Answers by itself and lets the upstream act then: who asks does not wait for it.</summary>
+    public sealed record AnswerBeforeActing(int Status, string Body, string ContentType) : ProxyFault;
+
     /// <summary>Closes the connection; the upstream never hears of the request.</summary>
     public sealed record Drop : ProxyFault;
 
@@ -46,7 +49,15 @@ public abstract record ProxyFault
     public sealed record Late(TimeSpan By) : ProxyFault;
 
     /// <summary>Lets the upstream act and does not answer until the client gives up.</summary>
-    public sealed record Stall : ProxyFault;
+    public sealed record Stall : ProxyFault
+    {
+        private readonly TaskCompletionSource _acted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Done when the upstream has acted.</summary>
+        public Task Acted => _acted.Task;
+
+        internal void HasActed() => _acted.TrySetResult();
+    }
 }
 
 /// <summary>A request as a proxy sees it.</summary>
@@ -68,7 +79,7 @@ public sealed class FaultProxy : IAsyncDisposable
         { "Connection", "Keep-Alive", "Transfer-Encoding", "Proxy-Connection", "Expect", "Upgrade", "Date", "Server" };
 
     private readonly Uri _upstream;
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, MaxConnectionsPerServer = 64 });
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, MaxConnectionsPerServer = 64 }) { Timeout = Timeout.InfiniteTimeSpan };
     private readonly WebApplication _web;
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _conditional = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<ProxiedRequest> _requests = new();
@@ -103,6 +114,14 @@ public sealed class FaultProxy : IAsyncDisposable
     /// <summary>Bytes of the bodies of the upstream's answers that were passed on.</summary>
     public long AnsweredBytes => Interlocked.Read(ref _answeredBytes);
 
+    private int AtOnce
+    {
+        get
+        {
+            lock (_counting) return _atOnce;
+        }
+    }
+
     /// <summary>How many requests were under way at once, at most.</summary>
     public int MostAtOnce { get; private set; }
 
@@ -123,6 +142,12 @@ public sealed class FaultProxy : IAsyncDisposable
     {
         var left = times;
         _rule = request => isIt(request) && Interlocked.Decrement(ref left) >= 0 ? fault : null;
+    }
+
+    /// <summary>Waits until no request is under way.</summary>
+    public async Task UntilIdleAsync(CancellationToken cancellationToken)
+    {
+        while (AtOnce > 0) await Task.Delay(20, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -167,6 +192,14 @@ public sealed class FaultProxy : IAsyncDisposable
                 http.Response.ContentType = answer.ContentType;
                 await http.Response.WriteAsync(answer.Body);
                 return;
+            case ProxyFault.AnswerBeforeActing answer:
+                http.Response.StatusCode = answer.Status;
+                http.Response.ContentType = answer.ContentType;
+                // The next request would wait on this connection.
+                http.Response.Headers.Connection = "close";
+                await http.Response.WriteAsync(answer.Body);
+                await http.Response.CompleteAsync();
+                break;
             case ProxyFault.Drop:
                 http.Abort();
                 return;
@@ -175,6 +208,8 @@ public sealed class FaultProxy : IAsyncDisposable
         using var response = await ForwardAsync(http, request, body.ToArray());
         switch (fault)
         {
+            case ProxyFault.AnswerBeforeActing:
+                break;
             case ProxyFault.AnswerAfterActing answer:
                 await AnswerAsync(http, answer.Status, answer.Code);
                 break;
@@ -185,7 +220,8 @@ public sealed class FaultProxy : IAsyncDisposable
                 await Task.Delay(late.By, http.RequestAborted);
                 await ReturnAsync(http, response, fault);
                 break;
-            case ProxyFault.Stall:
+            case ProxyFault.Stall stall:
+                stall.HasActed();
                 await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
                 break;
             default:

@@ -65,7 +65,12 @@ public sealed class DemoSources : IAsyncDisposable
     {
         Directory.CreateDirectory(directory);
         var account = new SnowflakeServerOptions { Path = Path.Combine(directory, "snowflake.duckdb"), Time = time };
-        var postgresStart = ScratchPostgres.StartAsync(new ScratchPostgresOptions(Path.Combine(directory, "postgres")) { Time = time }, cancellationToken);
+        var postgresStart = ScratchPostgres.StartAsync(new ScratchPostgresOptions(Path.Combine(directory, "postgres"))
+        {
+            Time = time,
+            // What a pipeline may have read outlives every end of the server.
+            Settings = new Dictionary<string, string>(StringComparer.Ordinal) { ["synchronous_commit"] = "on" },
+        }, cancellationToken);
         EmbeddedKafka? kafka = null;
         SnowflakeServer? snowflake = null;
         try

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
+using Pipeline.Emulation;
 
 namespace Pipeline.Demo.Emr;
 
@@ -60,7 +61,7 @@ internal sealed class EmulatedEmr : IAsyncDisposable
     public static async Task<EmulatedEmr> StartAsync(string directory, S3Options? s3, ILoggerFactory logs, TimeProvider time, CancellationToken cancellationToken)
     {
         var state = Directory.CreateDirectory(Path.Combine(directory, "emr")).FullName;
-        var (process, announced) = await FindAsync(state, s3, cancellationToken) ?? await StartProcessAsync(state, s3, port: 0, cancellationToken);
+        var (process, announced) = await FindAsync(state, s3, cancellationToken) ?? await StartProcessAsync(state, s3, ServerPort.Free(), cancellationToken);
         var emulation = new EmulatedEmr(state, s3, process, announced, logs.CreateLogger<EmulatedEmr>(), time);
         emulation._supervision = Background.FailureAsync(emulation.SuperviseAsync, emulation._stopping.Token);
         return emulation;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Npgsql;
 using Pipeline.Core;
@@ -65,6 +63,9 @@ public sealed class ScratchPostgres : IAsyncDisposable
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromMinutes(2);
 
+    /// <summary>For a connection, and for a statement.</summary>
+    private static readonly TimeSpan BusyMax = TimeSpan.FromMinutes(15);
+
     private readonly ScratchPostgresOptions _options;
     private readonly PostgresInstallation _installation;
     private readonly ServerAccount _account;
@@ -102,6 +103,7 @@ public sealed class ScratchPostgres : IAsyncDisposable
 
     public ScratchCertificates Certificates { get; }
 
+    /// <summary>For whoever fills it, who waits for it as long as it takes: the machine may be busy.</summary>
     public string ConnectionString => new NpgsqlConnectionStringBuilder
     {
         Host = Host,
@@ -112,6 +114,8 @@ public sealed class ScratchPostgres : IAsyncDisposable
         SslMode = SslMode.VerifyFull,
         RootCertificate = CaFile,
         IncludeErrorDetail = true,
+        Timeout = (int)BusyMax.TotalSeconds,
+        CommandTimeout = (int)BusyMax.TotalSeconds,
     }.ConnectionString;
 
     /// <summary>The server's process id; null when it does not run.</summary>
@@ -167,7 +171,7 @@ public sealed class ScratchPostgres : IAsyncDisposable
         {
             try
             {
-                await LaunchAsync(_options.Port == 0 ? FreePort() : _options.Port, cancellationToken);
+                await LaunchAsync(_options.Port == 0 ? ServerPort.Free() : _options.Port, cancellationToken);
                 break;
             }
             catch (PipelineException) when (_options.Port == 0 && attempt < 3 && LastLogLines().Contains("could not bind", StringComparison.Ordinal))
@@ -314,11 +318,4 @@ public sealed class ScratchPostgres : IAsyncDisposable
 
     private string LastLogLines() =>
         File.Exists(LogFile) ? string.Join(" | ", File.ReadLines(LogFile).TakeLast(5)) : "it said nothing";
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

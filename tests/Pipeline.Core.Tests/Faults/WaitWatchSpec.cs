@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using Pipeline.Testing;
 
 namespace Pipeline.Core.Tests.Faults;
 
@@ -113,7 +114,7 @@ public sealed class WaitWatchSpec : IDisposable
         });
         using var knowing = _watch.Begin("c", "no answer", _ => ValueTask.FromResult<WaitReason?>(null));
         Pass(TimeSpan.FromSeconds(90));
-        SpinWait.SpinUntil(() => _said.Count == 3, TimeSpan.FromMinutes(1));
+        SpinWait.SpinUntil(() => _said.Count == 3, Deadlines.Test);
 
         Assert.Equal(["a: no answer", "b: no answer", "c: no answer"], _said.Select(notice => $"{notice.Thing}: {notice.Reason}").Order(StringComparer.Ordinal));
     }

@@ -47,9 +47,9 @@ public sealed class S3Bucket : IAsyncDisposable
         PartBytes = 5 << 20,
     };
 
-    public S3ObjectStore Open(Func<S3Options, S3Options>? change = null, string prefix = "some/prefix")
+    public S3ObjectStore Open(Func<S3Options, S3Options>? change = null, string prefix = "some/prefix", TimeProvider? time = null)
     {
-        var store = new S3ObjectStore(S3Location.Parse($"s3://{Name}/{prefix}"), change?.Invoke(Options) ?? Options, TimeProvider.System, S3StandIn.Credentials);
+        var store = new S3ObjectStore(S3Location.Parse($"s3://{Name}/{prefix}"), change?.Invoke(Options) ?? Options, time ?? TimeProvider.System, S3StandIn.Credentials);
         _stores.Add(store);
         return store;
     }

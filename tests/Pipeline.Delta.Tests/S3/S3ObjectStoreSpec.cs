@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Pipeline.Core;
 using Pipeline.Delta.Storage;
 using Pipeline.Testing;
@@ -52,10 +53,18 @@ public sealed class S3ObjectStoreSpec(S3StandIn s3)
     [MemberData(nameof(Uncertain))]
     public async Task A_conditional_write_without_an_answer_is_ambiguous_and_is_not_repeated(ProxyFault fault, bool isThere)
     {
-        await using var bucket = await s3.BucketAsync(Cancel, options => options with { RequestTimeout = TimeSpan.FromSeconds(fault is ProxyFault.Stall ? 3 : 30) });
+        await using var bucket = await s3.BucketAsync(Cancel);
+        var time = new FakeTimeProvider();
         bucket.Proxy.Inject(fault, IsConditional);
 
-        Assert.Equal(PutOutcome.Ambiguous, await bucket.Store.PutIfAbsentAsync("a", Bytes("x"), Cancel));
+        var writing = bucket.Open(time: time).PutIfAbsentAsync("a", Bytes("x"), Cancel).AsTask();
+        if (fault is ProxyFault.Stall stall)
+        {
+            await stall.Acted.WaitAsync(Cancel);
+            time.Advance(bucket.Options.RequestTimeout);
+        }
+
+        Assert.Equal(PutOutcome.Ambiguous, await writing);
 
         Assert.Equal(1, bucket.Proxy.Requests.Count(IsConditional));
         Assert.Equal(isThere ? "x" : null, Text(await bucket.Store.TryGetAsync("a", Cancel)));

@@ -75,7 +75,7 @@ public sealed class DemoBackupSpec : IDisposable
         var path = Path.Combine(_root, "backed-up.conf");
         File.WriteAllText(path, $$"""
             include "{{Path.Combine(hocon, "pipeline.conf")}}"
-            pipeline.lake.s3 { endpoint = "{{bucket}}", region = us-east-1, path-style = true }
+            pipeline.lake.s3 { endpoint = "{{bucket}}", region = us-east-1, path-style = true, request-timeout = 10m, retry.time-max = 15m }
             """);
         return path;
     }

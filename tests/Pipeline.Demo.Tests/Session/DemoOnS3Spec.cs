@@ -143,7 +143,7 @@ public sealed class DemoOnS3Spec : IDisposable
         File.WriteAllText(path, $$"""
             include "{{Path.Combine(hocon, from)}}"
             pipeline {
-              lake.s3 { endpoint = "{{bucket}}", region = us-east-1, path-style = true, retry { backoff-min = 10ms, backoff-max = 200ms } }
+              lake.s3 { endpoint = "{{bucket}}", region = us-east-1, path-style = true, request-timeout = 10m, retry { backoff-min = 10ms, backoff-max = 200ms, attempts-max = 20, time-max = 15m } }
               ingest.retry { backoff-max = 1s, halted-min = 500ms, halted-max = 1s }
               # The stand-in answers some hundred requests a second: nobody asks again and again for what is announced.
               transform { interval-min = 10s, poll-interval = 30s, retry { backoff-max = 1s } }

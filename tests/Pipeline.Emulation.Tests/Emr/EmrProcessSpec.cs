@@ -188,7 +188,7 @@ public sealed class EmrProcessSpec : IDisposable
     private static async Task<(Uri Endpoint, OutsideProgram? Checker)> CheckedAsync(Uri server)
     {
         if (SharedFiles.Find("tools/awscheck.py") is not { } script) return (server, null);
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         var checker = OutsideProgram.TryStart("python3", [script, port.ToString(), server.ToString().TrimEnd('/'), "test", "test"]);
         if (checker is null) return (server, null);
         var endpoint = new Uri($"http://127.0.0.1:{port}");
@@ -206,13 +206,6 @@ public sealed class EmrProcessSpec : IDisposable
                 await Task.Delay(100, TestContext.Current.CancellationToken);
             }
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static async Task LoggedAsync(string log, Func<EmrEvent, bool> isIt)

@@ -11,7 +11,8 @@ namespace Pipeline.Demo.Data.Writers;
 /// </summary>
 internal sealed class KafkaWriter : IDisposable
 {
-    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(30);
+    /// <summary>For room in the producer's queue, which is asked for again.</summary>
+    private static readonly TimeSpan RoomWait = TimeSpan.FromSeconds(30);
 
     private readonly string _bootstrap;
     private readonly string _source;
@@ -64,9 +65,8 @@ internal sealed class KafkaWriter : IDisposable
     /// <exception cref="InvalidOperationException">The broker refused a record or put it elsewhere.</exception>
     public void Flush(CancellationToken cancellationToken)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(FlushTimeout);
-        _producer.Flush(timeout.Token);
+        // Each record has its own time, after which it is refused.
+        _producer.Flush(cancellationToken);
         ThrowIfFailed();
     }
 
@@ -122,7 +122,7 @@ internal sealed class KafkaWriter : IDisposable
             }
             catch (ProduceException<byte[], byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
             {
-                _producer.Flush(FlushTimeout);
+                _producer.Flush(RoomWait);
             }
         }
     }
