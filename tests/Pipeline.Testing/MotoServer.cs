@@ -14,9 +14,11 @@ public sealed partial class MotoServer : IAsyncDisposable
     public Uri Url { get; }
 
     /// <summary>The server, or what this machine lacks for it.</summary>
-    public static async Task<(MotoServer? Server, string Missing)> TryStartAsync(CancellationToken cancellationToken)
+    /// <param name="script">Runs <c>moto.server</c> after it has changed it; null: as it is.</param>
+    public static async Task<(MotoServer? Server, string Missing)> TryStartAsync(CancellationToken cancellationToken, string? script = null)
     {
-        if (OutsideProgram.TryStart("python3", ["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]) is not { } program) return (null, "There is no python3.");
+        string[] run = script is null ? ["-m", "moto.server"] : ["-c", script];
+        if (OutsideProgram.TryStart("python3", [.. run, "-H", "127.0.0.1", "-p", "0"]) is not { } program) return (null, "There is no python3.");
         if (await program.WaitForLineAsync(line => Listening().IsMatch(line), StartDeadline, cancellationToken) is { } found)
             return (new MotoServer(program, new Uri(Listening().Match(found).Groups["url"].Value)), "");
         await program.DisposeAsync();

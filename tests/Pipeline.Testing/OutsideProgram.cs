@@ -6,6 +6,8 @@ namespace Pipeline.Testing;
 /// <summary>A program in a process of its own, whose output is read; ended by its id.</summary>
 public sealed class OutsideProgram : IAsyncDisposable
 {
+    private const int NoSuchFile = 2;
+
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly Task _reading;
@@ -27,7 +29,7 @@ public sealed class OutsideProgram : IAsyncDisposable
         {
             return new OutsideProgram(Process.Start(start)!);
         }
-        catch (System.ComponentModel.Win32Exception)
+        catch (System.ComponentModel.Win32Exception e) when (e.NativeErrorCode == NoSuchFile)
         {
             return null;
         }

@@ -87,12 +87,12 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
 
         TestContext.Current.TestOutputHelper!.WriteLine($"{found.Series.Count} series of {found.Series.Select(series => series.Name).Distinct().Count()} metrics in {once.Puts.Count} requests");
         Assert.True(found.Series.Count >= 40, $"{found.Series.Count} series");
-        await ExpectEstimatedAsync(found.Series.Select(series => series.Name));
+        await ExpectEstimatedAsync(found.Series.Where(series => !IsOfWhatWentWrong(series)).Select(series => series.Name));
         Assert.All(found.Series, series => Assert.Equal("demo", series.Dimensions["pipeline"]));
         Assert.DoesNotContain(found.Series, series => series.Dimensions.ContainsKey("table") && series.Dimensions.ContainsKey("node"));
         var names = found.Series.Select(series => series.Name).ToHashSet(StringComparer.Ordinal);
         Assert.Empty(names.Except(Instruments.All.Select(info => info.Name)));
-        Assert.Empty(Instruments.All.Where(info => info.OnlyWhen is null || info.Meter == Instruments.TelemetryMeter).Select(info => info.Name).Except(names).Except([Instruments.TelemetryFailures.Name]));
+        Assert.Empty(Instruments.All.Where(info => info.OnlyWhen is null || info.Meter == Instruments.TelemetryMeter).Select(info => info.Name).Except(names).Except([Instruments.TelemetryFailures.Name, Instruments.TelemetryRejected.Name]));
     }
 
     [Fact]
@@ -187,6 +187,10 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
         ExpectBalanced(run);
     }
 
+    /// <summary>Dead letters, quarantines and what is known of quality have tables of their own, which nobody configures.</summary>
+    private static bool IsOfWhatWentWrong(CloudWatchSeries series) =>
+        series.Dimensions.GetValueOrDefault("table") is { } table && (table.Contains("/_", StringComparison.Ordinal) || table.Contains("__", StringComparison.Ordinal));
+
     /// <summary>What is measured only when something goes wrong is not estimated, and goes wrong here.</summary>
     private async Task ExpectEstimatedAsync(IEnumerable<string> series)
     {
@@ -241,16 +245,20 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
 
         public async ValueTask InitializeAsync()
         {
-            (_moto, Missing) = await MotoServer.TryStartAsync(CancellationToken.None);
+            (_moto, Missing) = await MotoServer.TryStartAsync(CancellationToken.None, CloudWatchReader.IndexedMoto);
             AwsWireCheck? check = null;
             if (_moto is not null) (check, Missing) = await AwsWireCheck.TryStartAsync(_moto.Url, CancellationToken.None);
             await using var ended = check;
             CloudWatch = check is null ? null : _moto!.Url;
+            // The demo waits seconds for what it sends at its end to be taken, and a machine may be busy with all that came before.
+            await using var first = check is null ? null : await FaultProxy.StartAsync(check.Url, CancellationToken.None);
+            first?.Use(_ => new ProxyFault.AnswerBeforeActing(200, "{}", "application/x-amz-json-1.0"));
             var since = TimeProvider.System.GetTimestamp();
             var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["AWS_ACCESS_KEY_ID"] = "test", ["AWS_SECRET_ACCESS_KEY"] = "test" };
-            await using var demo = NodeProcess.StartMeasured(Instruments, environment, ["demo", "--once", "--lake", Lake, "-o", "json", .. check is null ? Array.Empty<string>() : ["--config", Config(check.Url)]]);
+            await using var demo = NodeProcess.StartMeasured(Instruments, environment, ["demo", "--once", "--lake", Lake, "-o", "json", .. first is null ? Array.Empty<string>() : ["--config", Config(first.Url)]]);
             Run = await demo.WaitForEndAsync();
             Took = TimeProvider.System.GetElapsedTime(since);
+            if (first is not null) await first.UntilIdleAsync(CancellationToken.None);
             if (check is not null) Puts = await check.EndAsync();
         }
 
