@@ -6,37 +6,6 @@ namespace Pipeline.Testing;
 /// <summary>What AWS's own command line finds in CloudWatch.</summary>
 public sealed class CloudWatchReader
 {
-    /// <summary>
-    /// Runs a moto that finds the values of a series by its name. By itself it compares each value that it lists with all before it, and looks through all
-    /// for each series that is asked for: of what a busy machine has sent meanwhile that takes longer than any test waits.
-    /// </summary>
-    public const string IndexedMoto = """
-        import runpy
-        from moto.cloudwatch import models
-        backend, read = models.CloudWatchBackend, models.CloudWatchBackend.get_metric_data
-        def series(value):
-            return value.namespace, value.name, frozenset((d.name, d.value) for d in value.dimensions)
-        def list_once(self, metric_name, namespace, dimensions):
-            found = {}
-            for value in self.get_all_metrics():
-                if value.filter(namespace=namespace, name=metric_name, dimensions=dimensions): found.setdefault(series(value), value)
-            return list(found.values())
-        def read_own(self, queries, *span, **named):
-            everything, own, results = self.metric_data, {}, []
-            for value in everything: own.setdefault(series(value), []).append(value)
-            try:
-                for query in queries:
-                    metric = query['MetricStat']['Metric']
-                    dimensions = frozenset((d['Name'], d['Value']) for d in metric.get('Dimensions', []))
-                    self.metric_data = own.get((metric['Namespace'], metric['MetricName'], dimensions), [])
-                    results += read(self, [query], *span, **named)
-            finally:
-                self.metric_data = everything
-            return results
-        backend.get_filtered_metrics, backend.get_metric_data = list_once, read_own
-        runpy.run_module('moto.server', run_name='__main__')
-        """;
-
     private const string Region = "eu-central-1";
 
     /// <summary>Queries that one call takes.</summary>

@@ -21,7 +21,8 @@ public sealed record MeasuredPipeline(IReadOnlyList<MeasuredSource> Sources, IRe
 public static class ExpectedSeries
 {
     /// <summary>Silver has contracts, so that only its tables have a quality; and only their runs read Bronze rows.</summary>
-    private static readonly HashSet<string> OfSilver = ["pipeline.table.quality", "pipeline.table.run.rate", "pipeline.table.quarantined.rows", "pipeline.table.held.rows", "pipeline.table.records.cost"];
+    private static readonly InstrumentInfo[] OfSilver =
+        [Instruments.Quality, Instruments.RunRate, Instruments.QuarantinedRows, Instruments.HeldRows, Instruments.QuarantinedShare, Instruments.RuleFailures, Instruments.UnreadFields, Instruments.RecordCost];
 
     /// <summary>Measured wherever metrics are sent.</summary>
     private static readonly InstrumentInfo[] OfSending = [Instruments.TelemetrySent, Instruments.TelemetryDropped, Instruments.TelemetrySpoolBytes];
@@ -63,7 +64,7 @@ public static class ExpectedSeries
             _ => Fixed.GetValueOrDefault(tag, ["*"]),
         };
 
-        IEnumerable<string> Transformed() => pipeline.Transformed.Where(table => table.Layer == Layer.Silver || !OfSilver.Contains(instrument.Name)).Select(table => table.ToString());
+        IEnumerable<string> Transformed() => pipeline.Transformed.Where(table => table.Layer == Layer.Silver || !OfSilver.Contains(instrument)).Select(table => table.ToString());
     }
 
     private static bool IsOfAllLayers(InstrumentInfo instrument) => instrument.Name.StartsWith(Alerts.TableSilent.Instrument.Name, StringComparison.Ordinal);

@@ -245,7 +245,7 @@ public sealed class DemoProcessSpec(DemoProcessSpec.OnceDemo once) : IDisposable
 
         public async ValueTask InitializeAsync()
         {
-            (_moto, Missing) = await MotoServer.TryStartAsync(CancellationToken.None, CloudWatchReader.IndexedMoto);
+            (_moto, Missing) = await MotoServer.TryStartAsync(CancellationToken.None);
             AwsWireCheck? check = null;
             if (_moto is not null) (check, Missing) = await AwsWireCheck.TryStartAsync(_moto.Url, CancellationToken.None);
             await using var ended = check;
